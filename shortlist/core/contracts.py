@@ -1,0 +1,154 @@
+"""What each part must implement, as protocols. The runner checks what the docstrings promise.
+
+A part returns the smallest thing (ids, a column, a mask, an order); the runner applies it, checks its shape, times it
+and survives its failure. Every part takes a batch: online B is one, offline thousands. Nobody reads at or after `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+from shortlist.core.types import Array, Candidates, Hits, Requests, RowOrder, Slates, Trace
+
+if TYPE_CHECKING:
+    from shortlist.data.dataset import Dataset
+
+
+def silent(done: int, total: int) -> None:
+    """A progress callback that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitContext:
+    """What a model is told about the run that fits it.
+
+    Attributes:
+        seed: source of all randomness of the fit.
+        threads: how many cores it may use.
+        progress: called with (done, total) between epochs or sweeps.
+    """
+
+    seed: int = 0
+    threads: int = 2
+    progress: Callable[[int, int], None] = field(default=silent)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that learns. `fit` forgets earlier fits and returns self; unknown users and items never raise."""
+
+    Config: type
+
+    def fit(self, data: Dataset, ctx: FitContext | None = None) -> Self:
+        """Learn from a dataset."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write learned arrays and JSON into an existing empty folder; never pickle."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """Finds candidates in the whole catalogue."""
+
+    def retrieve(self, requests: Requests, k: int) -> Hits:
+        """At most `k` hits per request, best first, no duplicates. Seen items are the filter's business."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores given rows."""
+
+    tasks: tuple[str, ...]
+
+    def score(self, requests: Requests, candidates: Candidates) -> Array:
+        """Returns: float[N, H], one column per task; NaN means "cannot score", never "zero"."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Puts requests and items into one vector space."""
+
+    def encode_requests(self, requests: Requests) -> Array:
+        """Returns: float32[B, D]."""
+        ...
+
+    def encode_items(self, items: Array) -> Array:
+        """Returns: float32[len(items), D]."""
+        ...
+
+
+@runtime_checkable
+class Updatable(Protocol):
+    """Learns from single events after its fit: n events at once give the same state as n times one."""
+
+    def update(self, events: Any) -> Self:
+        """Apply `data.dataset.Interactions` that happened since."""
+        ...
+
+
+class QueryHydrator(Protocol):
+    """Adds columns to requests."""
+
+    def columns(self, requests: Requests) -> Mapping[str, Array]:
+        """Declared names only, each [B, ...]."""
+        ...
+
+
+class Source(Protocol):
+    """Brings candidates."""
+
+    def fetch(self, requests: Requests) -> Hits:
+        """At most the configured number per request."""
+        ...
+
+
+class Hydrator(Protocol):
+    """Adds columns to candidates."""
+
+    def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
+        """Declared names only, each [N, ...]."""
+        ...
+
+
+class Filter(Protocol):
+    """Drops candidates; never optional."""
+
+    def keep(self, requests: Requests, candidates: Candidates) -> Array:
+        """Returns: bool[N]."""
+        ...
+
+
+class ScoringStage(Protocol):
+    """Adds score columns."""
+
+    def score(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
+        """Declared names only, each float[N]."""
+        ...
+
+
+class Selector(Protocol):
+    """Orders candidates (selectors and rerankers alike)."""
+
+    def order(self, requests: Requests, candidates: Candidates) -> RowOrder:
+        """A subset of the given rows, unique, grouped by request."""
+        ...
+
+
+class Effect(Protocol):
+    """Runs after the answer."""
+
+    def apply(self, requests: Requests, slates: Slates, trace: Trace) -> None:
+        """Record, publish, count; must not change the answer."""
+        ...
