@@ -59,7 +59,7 @@ format: setup-dev           ## rewrite the files in the house style
 	$(BIN)/ruff format .
 
 docs: setup-dev             ## write the generated reference pages
-	$(BIN)/python -m shortlist.doors.cli.main docs write
+	$(BIN)/python docs/generate.py
 
 clean:                      ## remove what was built here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache web/node_modules

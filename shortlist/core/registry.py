@@ -48,8 +48,33 @@ EXTRA_MODULES: Mapping[str, str] = {
 }
 
 # Sorted by kind, then name; the architecture test keeps it so.
+# fmt: off
 ROWS: tuple[Row, ...] = (
+    Row("dataset", "beauty", "shortlist.data.catalog:BEAUTY", "Amazon Beauty 5-core: 198,502 events, order only"),
+    Row("dataset", "book-synthetic", "shortlist.data.catalog:BOOK_SYNTHETIC", "the book's 18,000 made interactions"),
+    Row("dataset", "gowalla", "shortlist.data.catalog:GOWALLA", "1,027,370 check-ins with LightGCN's published split"),
+    Row("dataset", "mind-small-sample", "shortlist.data.catalog:MIND_SMALL_SAMPLE", "5,000 real news impressions"),
+    Row("dataset", "ml-100k", "shortlist.data.catalog:ML_100K", "MovieLens 100K: ratings with times and genres"),
+    Row("dataset", "ml-1m", "shortlist.data.catalog:ML_1M", "MovieLens 1M: a million ratings"),
+    Row("dataset", "ml-latest-small", "shortlist.data.catalog:ML_LATEST_SMALL", "100,836 MovieLens ratings, tags"),
+    Row("dataset", "newsroom", "shortlist.data.catalog:newsroom", "the bundled made-up newsroom, in MIND format"),
+    Row("dataset", "sports", "shortlist.data.catalog:SPORTS", "Amazon Sports 5-core: 296,337 events, order only"),
+    Row("protocol", "ctr-random-811", "shortlist.data.splits:ctr_random_811", "rows at random; sees the user's future"),
+    Row("protocol", "ctr-time-811", "shortlist.data.splits:ctr_time_811", "rows in time order 80/10/10"),
+    Row("protocol", "global-time", "shortlist.data.splits:global_time", "everything after one moment is asked"),
+    Row("protocol", "leave-last-out", "shortlist.data.splits:leave_last_out", "the last event of each user is asked"),
+    Row("protocol", "published", "shortlist.data.splits:published", "the split the data came with"),
+    Row("protocol", "strong-gen", "shortlist.data.splits:strong_gen", "whole users held out, 80 % given"),
+    Row("reader", "book_synthetic", "shortlist.data.readers.book_synthetic:BookSynthetic", "the book's synthetic log"),
+    Row("reader", "csv", "shortlist.data.readers.csv:Csv", "interactions, items and users as CSV or TSV"),
+    Row("reader", "gowalla", "shortlist.data.readers.gowalla:Gowalla", "LightGCN's train.txt and test.txt"),
+    Row("reader", "jsonl", "shortlist.data.readers.jsonl:Jsonl", "the four kinds of events, one JSON object per line"),
+    Row("reader", "mind", "shortlist.data.readers.mind:Mind", "MIND's behaviors.tsv and news.tsv"),
+    Row("reader", "movielens", "shortlist.data.readers.movielens:MovieLens", "MovieLens 100K, 1M and latest"),
+    Row("reader", "parquet", "shortlist.data.readers.parquet:Parquet", "interactions, items and users as Parquet"),
+    Row("reader", "sequences", "shortlist.data.readers.sequences:Sequences", "one user per line, items in order"),
 )
+# fmt: on
 
 
 @cache

@@ -1,1 +1,1 @@
-"""Events in, frozen datasets out: schema, vocabulary, readers, splits, the doctor, made worlds."""
+"""Events in, frozen datasets out: schema, vocabulary, readers, splits, the doctor, downloads, made worlds."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Interactions:
     """What users did, in file order.
 
@@ -44,6 +44,9 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    def __repr__(self) -> str:
+        return f"Interactions({len(self):,} events, types={', '.join(self.types)})"
 
     def take(self, rows: Array) -> Interactions:
         """Events chosen by mask or row numbers."""
@@ -67,7 +70,7 @@ class Interactions:
         return np.lexsort((self.at, self.user)).astype(np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Impressions:
     """What was shown, one ragged row per impression, in file order.
 
@@ -88,6 +91,9 @@ class Impressions:
     def __len__(self) -> int:
         return len(self.user)
 
+    def __repr__(self) -> str:
+        return f"Impressions({len(self):,} lists, {len(self.item):,} items shown, {int(self.clicked.sum()):,} clicked)"
+
     @property
     def row(self) -> Ints:
         """int64[S], the impression each shown item belongs to."""
@@ -102,7 +108,7 @@ class Impressions:
         return Impressions(self.user[index], self.at[index], offsets, self.item[flat], self.clicked[flat])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Everything known at one moment.
 
@@ -128,15 +134,24 @@ class Dataset:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_frames(cls, events: Any, *, items: Any = None, users: Any = None, name: str = "frames") -> Dataset:
+    def from_frames(
+        cls, events: Any, *, items: Any = None, users: Any = None, name: str = "frames", **options: Any
+    ) -> Dataset:
         """From polars, pandas or Arrow tables: `user_id, item_id[, timestamp, event, value]` or their aliases.
+
+        `options` are those of `schema.dataset_from_frames`: impressions, clock, time_unit.
 
         Raises:
             SchemaMismatch: a column is missing or of the wrong type.
         """
         from shortlist.data.schema import dataset_from_frames
 
-        return dataset_from_frames(events, items=items, users=users, name=name)
+        return dataset_from_frames(events, items=items, users=users, name=name, **options)
+
+    def __repr__(self) -> str:
+        shown = "" if self.impressions is None else f", {len(self.impressions):,} impressions"
+        size = f"{self.n_users:,} users, {self.n_items:,} items, {self.n_events:,} events{shown}"
+        return f"Dataset('{self.name}': {size}, clock={self.clock}, fingerprint={self.fingerprint})"
 
     @property
     def n_users(self) -> int:
@@ -235,7 +250,14 @@ class Dataset:
 
 
 def _count_before(at: Floats, start: Ints, stop: Ints, before: Floats) -> Ints:
-    """How many of at[start:stop] (sorted) are < before, per request."""
-    return np.array(
-        [np.searchsorted(at[a:b], t, side="left") for a, b, t in zip(start, stop, before, strict=True)], np.int64
-    ).reshape(len(start))
+    """How many of at[start:stop] (sorted) are < before, per request: one binary search for all requests at once."""
+    low, high = start.astype(np.int64), stop.astype(np.int64)
+    while True:
+        open_ = low < high
+        if not open_.any():
+            return low - start
+        middle = (low + high) // 2
+        earlier = np.zeros(len(low), bool)
+        earlier[open_] = at[middle[open_]] < before[open_]
+        low = np.where(open_ & earlier, middle + 1, low)
+        high = np.where(open_ & ~earlier, middle, high)
