@@ -65,6 +65,8 @@ ROWS: tuple[Row, ...] = (
     Row("protocol", "leave-last-out", "shortlist.data.splits:leave_last_out", "the last event of each user is asked"),
     Row("protocol", "published", "shortlist.data.splits:published", "the split the data came with"),
     Row("protocol", "strong-gen", "shortlist.data.splits:strong_gen", "whole users held out, 80 % given"),
+    Row("ranker", "gbdt", "shortlist.models.ranking.gbdt:Gbdt", "boosted trees (LightGBM): clicks or order"),
+    Row("ranker", "logistic", "shortlist.models.ranking.logistic:Logistic", "weighted sum of columns, readable"),
     Row("reader", "book_synthetic", "shortlist.data.readers.book_synthetic:BookSynthetic", "the book's synthetic log"),
     Row("reader", "csv", "shortlist.data.readers.csv:Csv", "interactions, items and users as CSV or TSV"),
     Row("reader", "gowalla", "shortlist.data.readers.gowalla:Gowalla", "LightGCN's train.txt and test.txt"),
@@ -73,6 +75,19 @@ ROWS: tuple[Row, ...] = (
     Row("reader", "movielens", "shortlist.data.readers.movielens:MovieLens", "MovieLens 100K, 1M and latest"),
     Row("reader", "parquet", "shortlist.data.readers.parquet:Parquet", "interactions, items and users as Parquet"),
     Row("reader", "sequences", "shortlist.data.readers.sequences:Sequences", "one user per line, items in order"),
+    Row("retriever", "als", "shortlist.models.retrieval.als:Als", "implicit matrix factorisation by least squares"),
+    Row("retriever", "bpr", "shortlist.models.retrieval.bpr:Bpr", "matrix factorisation that learns the order of pairs"),
+    Row("retriever", "content", "shortlist.models.retrieval.content:Content", "like what they read; scores new items"),
+    Row("retriever", "ease", "shortlist.models.retrieval.ease:Ease", "closed-form item weights; dense, small catalogues"),
+    Row("retriever", "hacker_news", "shortlist.models.retrieval.hacker_news:HackerNews", "votes discounted by age"),
+    Row("retriever", "item_knn", "shortlist.models.retrieval.item_knn:ItemKnn", "what people who had this also had"),
+    Row("retriever", "markov", "shortlist.models.retrieval.markov:Markov", "what comes after the last item"),
+    Row("retriever", "popularity", "shortlist.models.retrieval.popularity:Popularity", "the most wanted by all"),
+    Row("retriever", "random", "shortlist.models.retrieval.random:Random", "the floor, hashed per request"),
+    Row("retriever", "rp3beta", "shortlist.models.retrieval.rp3beta:Rp3Beta", "two-step random walk, popularity damped"),
+    Row("retriever", "trails", "shortlist.models.retrieval.trails:Trails", "what follows what, counted; the default source"),
+    Row("retriever", "trending", "shortlist.models.retrieval.trending:Trending", "popularity that fades by half-life"),
+    Row("retriever", "user_knn", "shortlist.models.retrieval.user_knn:UserKnn", "what people like this user did"),
 )
 # fmt: on
 

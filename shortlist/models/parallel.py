@@ -1,0 +1,33 @@
+"""Work on row ranges in a bounded number of threads: compiled kernels release the lock, so plain threads are enough.
+
+Each range is computed by itself and written to its own rows, so the result is the same for any number of threads. A
+pool of ordinary threads is used rather than the compiler's own parallel regions, because those crash on platforms
+whose threading layer cannot be entered from two server threads at once, and take several times longer to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+Part = TypeVar("Part")
+
+
+def in_ranges(work: Callable[[int, int], Part], n: int, *, threads: int, pieces: int = 32) -> list[Part]:
+    """Call `work(start, stop)` over consecutive ranges that cover 0..n, and return the answers in that order.
+
+    Args:
+        work: a function that releases the interpreter lock while it computes.
+        n: rows.
+        threads: at most this many calls run at once.
+        pieces: ranges to cut, for balance; never more than rows.
+    """
+    pieces = max(1, min(n, pieces))
+    bounds = [n * p // pieces for p in range(pieces + 1)]
+    ranges = list(pairwise(bounds))
+    if threads <= 1 or pieces == 1:
+        return [work(start, stop) for start, stop in ranges]
+    with ThreadPoolExecutor(min(threads, pieces), thread_name_prefix="fit") as pool:
+        return list(pool.map(lambda edge: work(*edge), ranges))

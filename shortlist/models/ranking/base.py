@@ -1,0 +1,161 @@
+"""What rankers share: they learn from rows of feature columns with a label, and score rows that have the same columns.
+
+A row is one shown (or retrieved) item of one request. Rankers never look columns up themselves: the pipeline fills them
+with the same code when it trains and when it serves. Unknown values are NaN; infinities count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, StageError, nearest_hint
+from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
+from shortlist.data.dataset import Dataset
+from shortlist.models.base import Model, ModelConfig
+
+
+class RankerConfig(ModelConfig):
+    """Settings common to all rankers."""
+
+    columns: tuple[str, ...] = ()
+    """Feature columns, in order; none means every column of the training rows, by name."""
+
+
+class Ranker(Model):
+    """Base of all rankers.
+
+    Subclasses implement `learn_rows(x, label, group, ctx)` and `score_matrix(x)`, and say in `importance` what each
+    column is worth.
+
+    Learned: `columns_` list of str, the columns in the order of the matrix.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = RankerConfig
+    needs_impressions: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = ("click",)
+
+    columns_: list[str]
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether `fit_rows` or `load` has run."""
+        return hasattr(self, "columns_")
+
+    def fit(self, data: Dataset, ctx: FitContext | None = None) -> Self:
+        """Rankers cannot learn from a dataset alone.
+
+        Raises:
+            StageError: always; rows come from running the pipeline over past impressions.
+        """
+        raise StageError(
+            f"{type(self).__name__} learns from feature rows, not from a dataset.",
+            hint="Fit the whole pipeline, or call fit_rows(columns, label, group).",
+        )
+
+    def fit_rows(self, columns: Mapping[str, Array], label: Floats, group: Ints, ctx: FitContext | None = None) -> Self:
+        """Learn from N rows, forgetting earlier fits.
+
+        Args:
+            columns: feature columns by name, each number[N]; NaN is unknown.
+            label: float[N], 0 to 1 (grades for rankers that take them).
+            group: int64[N], the request of each row; rows of one request stand together.
+            ctx: seed and threads.
+
+        Raises:
+            EmptyTraining: no rows.
+            BadConfig: a configured column is missing from the rows.
+            SchemaMismatch: columns, labels and groups differ in length or are not numbers.
+        """
+        if len(label) == 0:
+            raise EmptyTraining(
+                f"There are no rows to fit {type(self).__name__} on.",
+                hint="Training needs impressions, or requests whose next event was retrieved.",
+            )
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        wanted = list(self.config.columns) or sorted(columns)
+        for name in wanted:
+            if name not in columns:
+                raise BadConfig(
+                    f"The training rows have no column '{name}'.", hint=nearest_hint(name, columns), field="columns"
+                )
+        if not wanted:
+            raise BadConfig("The training rows have no feature column.", hint="Name some hydrators.", field="columns")
+        x = matrix_of(columns, wanted, len(label))
+        y, groups = self._checked(np.asarray(label, np.float64), np.asarray(group), len(label))
+        self.learn_rows(x, y, groups, self._seeded(ctx or FitContext()))
+        self.columns_ = wanted
+        self._refuse_broken()
+        return self
+
+    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """Set the learned attributes from float64[N, F], float64[N] and int64[N]."""
+        raise StageError(f"{type(self).__name__} does not implement learn_rows().")
+
+    def score(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float64[N, 1], one finite score per row, read from the candidates' columns only.
+
+        Raises:
+            NotFitted: before the first fit.
+            StageError: a column it was fitted on is missing; names it.
+        """
+        self.require_fitted()
+        for name in self.columns_:
+            if name not in candidates.cols:
+                raise StageError(
+                    f"{type(self).__name__} needs the column '{name}', which the candidates do not have.",
+                    hint=nearest_hint(name, candidates.cols),
+                    field=name,
+                )
+        if len(candidates) == 0:
+            return np.empty((0, 1))
+        return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))[:, None]
+
+    def score_matrix(self, x: Floats) -> Floats:
+        """float64[N] of float64[N, F]; a row's score must not depend on the other rows."""
+        raise StageError(f"{type(self).__name__} does not implement score_matrix().")
+
+    def importance(self) -> dict[str, float]:
+        """Share of each column in what the ranker learned; not negative, summing to one (or all zero)."""
+        raise StageError(f"{type(self).__name__} does not implement importance().")
+
+    def shares(self, value: Floats) -> dict[str, float]:
+        """Non-negative float[F] as shares by column name."""
+        total = float(value.sum()) or 1.0
+        return {name: float(v) / total for name, v in zip(self.columns_, value, strict=True)}
+
+    def _checked(self, label: Floats, group: Array, n: int) -> tuple[Floats, Ints]:
+        if len(group) != n or label.ndim != 1:
+            raise SchemaMismatch(
+                f"Training rows disagree in length: {n} labels, {len(group)} groups.", hint="Give one of each per row."
+            )
+        if not np.isfinite(label).all() or label.min() < 0:
+            raise SchemaMismatch("A label is negative or not a number.", hint="Label shown items 0 and clicked ones 1.")
+        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        if len(np.unique(group)) != len(starts):
+            raise SchemaMismatch("Rows of one request are scattered.", hint="Sort the rows by request.", field="group")
+        return label, group.astype(np.int64)
+
+
+def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:
+    """float64[N, F] of the named columns; infinities become NaN.
+
+    Raises:
+        SchemaMismatch: a column is not one number per row.
+    """
+    x = np.empty((n, len(names)), order="F")
+    for j, name in enumerate(names):
+        column = np.asarray(columns[name])
+        if column.shape != (n,) or column.dtype.kind not in "biuf":
+            raise SchemaMismatch(
+                f"Column '{name}' of shape {list(column.shape)} and type {column.dtype} is not one number per row.",
+                hint="Leave it out of the ranker's columns, or turn it into numbers first.",
+                field=name,
+            )
+        x[:, j] = column
+    x[~np.isfinite(x)] = np.nan
+    return x

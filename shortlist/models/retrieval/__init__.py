@@ -1,0 +1,1 @@
+"""Retrievers: learn from the log, and find candidates for a request in the whole catalogue."""

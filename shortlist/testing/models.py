@@ -1,0 +1,276 @@
+"""Contract checks for models: what every retriever and ranker must do, whatever it learns.
+
+`MODEL_CHECKS` and `RANKER_CHECKS` hold functions that take a factory and raise AssertionError when a promise breaks. A
+model that cannot keep one says so in its class attribute `contract_exceptions = {"check_name": "reason"}`; the reasons
+are printed and counted, and the count may only shrink.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig, EmptyTraining, NotFitted, ShortlistError
+from shortlist.core.types import Candidates, History, Requests
+from shortlist.data.dataset import Dataset
+from shortlist.data.vocab import Vocab
+from shortlist.testing.worlds import requests_for, small_log
+
+Make = Callable[[], Any]
+Check = Callable[[Make], None]
+
+CTX = FitContext(seed=3, threads=1)
+
+
+def _blocks(make: Make, data: Dataset | None = None) -> tuple[Any, Dataset, Requests]:
+    data = small_log() if data is None else data
+    return make().fit(data, CTX), data, requests_for(data)
+
+
+def _raised(kind: type[ShortlistError], ask: Callable[[], Any]) -> ShortlistError:
+    """The error of that kind which `ask` raises; a check fails when it raises none."""
+    try:
+        ask()
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+def _by_request(hits: Any, n: int) -> list[list[tuple[int, float]]]:
+    out: list[list[tuple[int, float]]] = [[] for _ in range(n)]
+    for row, item, score in zip(hits.row, hits.item, hits.score, strict=True):
+        out[row].append((int(item), float(score)))
+    return out
+
+
+def config_round_trips(make: Make) -> None:
+    """`get_params` rebuilds the same model, and unknown settings are refused."""
+    model = make()
+    again = type(model)(**model.get_params())
+    assert again.get_params() == model.get_params()
+    assert _raised(BadConfig, lambda: type(model)(no_such_setting=1)).field == "no_such_setting"
+
+
+def refuses_questions_before_fit(make: Make) -> None:
+    """Raises NotFitted, not an AttributeError."""
+    _raised(NotFitted, lambda: make().retrieve(Requests.of([0]), 3))
+
+
+def refuses_an_empty_log(make: Make) -> None:
+    """Raises EmptyTraining without interactions."""
+    data = small_log()
+    _raised(EmptyTraining, lambda: make().fit(data.select(np.zeros(data.n_events, bool)), CTX))
+
+
+def hits_are_well_formed(make: Make) -> None:
+    """Sorted, unique within a request, in range, finite, at most k."""
+    model, data, requests = _blocks(make)
+    hits = model.retrieve(requests, 7)
+    assert len(hits), "no hits at all"
+    assert (np.diff(hits.row) >= 0).all()
+    assert ((hits.item >= 0) & (hits.item < data.n_items)).all()
+    assert np.isfinite(hits.score).all(), "NaN means cannot score and never comes back"
+    for rows in _by_request(hits, len(requests)):
+        items = [item for item, _ in rows]
+        scores = [score for _, score in rows]
+        assert len(items) == len(set(items)) <= 7
+        assert scores == sorted(scores, reverse=True)
+
+
+def unknown_users_and_items_never_raise(make: Make) -> None:
+    """A user nobody knows, an item newer than the fit and an empty history give an answer or none, never an error."""
+    model, data, _ = _blocks(make)
+    history = History.of([[], [data.n_items + 5], [0, data.n_items + 5, -1, 1], [0, 1]])
+    requests = Requests.of([-1, data.n_users + 9, 0, -1], now=requests_for(data).now[0], history=history)
+    hits = model.retrieve(requests, 5)
+    assert (hits.item < data.n_items).all()
+    known_only = History.of([[], [], [0, 1], [0, 1]], [[], [], history.at[[1, 3]].tolist(), history.at[4:].tolist()])
+    again = model.retrieve(requests.with_history(known_only), 5)
+    for b in (0, 1):
+        assert _by_request(hits, 4)[b] == _by_request(again, 4)[b], "an unknown item changed the answer"
+
+
+def one_equals_many(make: Make) -> None:
+    """A request alone gets exactly the list it gets inside a batch."""
+    model, _, requests = _blocks(make)
+    batch = _by_request(model.retrieve(requests, 10), len(requests))
+    for b in range(0, len(requests), 7):
+        alone = _by_request(model.retrieve(requests.take(np.array([b])), 10), 1)[0]
+        assert alone == batch[b]
+
+
+def scoring_rows_agrees_with_retrieval(make: Make) -> None:
+    """`score` of retrieved rows equals their retrieval score, and scores nothing for items it does not know."""
+    model, data, requests = _blocks(make)
+    hits = model.retrieve(requests, 5)
+    scores = model.score(requests, Candidates(hits.row, hits.item, len(requests)))
+    assert scores.shape == (len(hits), len(model.tasks))
+    np.testing.assert_allclose(scores[:, 0], hits.score, rtol=1e-5, atol=1e-6)
+    strange = Candidates(np.zeros(2, np.int32), np.array([data.n_items + 3, -1]), len(requests))
+    assert np.isnan(model.score(requests, strange)).all()
+
+
+def empty_candidates_give_empty_scores(make: Make) -> None:
+    """No rows in, no rows out."""
+    model, _, requests = _blocks(make)
+    nothing = Candidates(np.empty(0, np.int32), np.empty(0, np.int64), len(requests))
+    assert model.score(requests, nothing).shape == (0, len(model.tasks))
+
+
+def refit_forgets(make: Make) -> None:
+    """A second fit gives what a fresh model gives."""
+    first, second = small_log(seed=1), small_log(seed=2)
+    model = make().fit(first, CTX).fit(second, CTX)
+    fresh = make().fit(second, CTX)
+    requests = requests_for(second)
+    assert _by_request(model.retrieve(requests, 8), 40) == _by_request(fresh.retrieve(requests, 8), 40)
+
+
+def same_seed_same_answer(make: Make) -> None:
+    """Two fits with one seed agree exactly."""
+    (one, _, requests), (two, _, _) = _blocks(make), _blocks(make)
+    assert _by_request(one.retrieve(requests, 8), 40) == _by_request(two.retrieve(requests, 8), 40)
+
+
+def save_and_load_keep_the_answer(make: Make) -> None:
+    """A loaded model answers exactly like the saved one, and its files hold no objects."""
+    model, _, requests = _blocks(make)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        names = {path.suffix for path in Path(folder).rglob("*") if path.is_file()}
+        assert not names & {".pkl", ".pickle", ".joblib", ".bin", ".pt"}
+        again = type(model).load(Path(folder))
+    assert again.get_params() == model.get_params()
+    assert _by_request(again.retrieve(requests, 8), 40) == _by_request(model.retrieve(requests, 8), 40)
+
+
+def relabelling_items_relabels_answers(make: Make) -> None:
+    """Item numbers carry no meaning: permuting them permutes the scores."""
+    model, data, requests = _blocks(make)
+    shuffle = np.random.default_rng(5).permutation(data.n_items)
+    events = replace(data.interactions, item=shuffle[data.interactions.item])
+    ids = [""] * data.n_items
+    for old, new in enumerate(shuffle):
+        ids[new] = data.items.ids[old]
+    table = data.item_table[np.argsort(shuffle).tolist()] if data.item_table is not None else None
+    other = Dataset(data.name, events, data.users, Vocab(ids), table, data.user_table, None)
+    moved = make().fit(other, CTX)
+    before = _by_request(model.retrieve(requests, data.n_items), 40)
+    after = _by_request(moved.retrieve(requests_for(other), data.n_items), 40)
+    for one, two in zip(before, after, strict=True):
+        left = {int(shuffle[item]): score for item, score in one}
+        right = dict(two)
+        assert left.keys() == right.keys()
+        np.testing.assert_allclose([left[i] for i in left], [right[i] for i in left], rtol=1e-4, atol=1e-6)
+
+
+MODEL_CHECKS: Mapping[str, Check] = {
+    check.__name__: check
+    for check in (
+        config_round_trips,
+        refuses_questions_before_fit,
+        refuses_an_empty_log,
+        hits_are_well_formed,
+        unknown_users_and_items_never_raise,
+        one_equals_many,
+        scoring_rows_agrees_with_retrieval,
+        empty_candidates_give_empty_scores,
+        refit_forgets,
+        same_seed_same_answer,
+        save_and_load_keep_the_answer,
+        relabelling_items_relabels_answers,
+    )
+}
+
+
+# --- rankers ---------------------------------------------------------------------------------------------------------
+
+COLUMNS = ("match", "popularity", "noise")
+
+
+def ranking_rows(n_requests: int = 300, shown: int = 6, seed: int = 0) -> tuple[dict[str, Any], Any, Any]:
+    """Rows with a known cause: clicks follow `match` strongly and `popularity` a little, never `noise`.
+
+    Returns:
+        columns float64[N] by name, label float64[N], group int64[N].
+    """
+    rng = np.random.default_rng(seed)
+    n = n_requests * shown
+    columns = {name: rng.normal(size=n) for name in COLUMNS}
+    logit = 2.0 * columns["match"] + 0.5 * columns["popularity"] - 1.0
+    label = (rng.uniform(size=n) < 1 / (1 + np.exp(-logit))).astype(np.float64)
+    return columns, label, np.repeat(np.arange(n_requests), shown)
+
+
+def _ranker(make: Make) -> tuple[Any, Requests, Candidates]:
+    columns, label, group = ranking_rows()
+    model = make().fit_rows(columns, label, group, CTX)
+    fresh, _, rows = ranking_rows(n_requests=20, seed=9)
+    table = Candidates(rows.astype(np.int32), np.arange(len(rows)), 20, fresh)
+    return model, Requests.of([-1] * 20), table
+
+
+def ranker_finds_the_cause(make: Make) -> None:
+    """The cause outweighs the noise, and scores order clicks better than chance."""
+    model, requests, table = _ranker(make)
+    weights = model.importance()
+    assert abs(weights["match"]) > abs(weights["popularity"]) > abs(weights["noise"])
+    score = model.score(requests, table)[:, 0]
+    assert np.corrcoef(score, table.cols["match"])[0, 1] > 0.7
+
+
+def ranker_one_equals_many(make: Make) -> None:
+    """A row scored alone gets exactly the score it gets in a batch."""
+    model, requests, table = _ranker(make)
+    whole = model.score(requests, table)[:, 0]
+    alone = model.score(requests.take(np.array([4])), table.one(4))[:, 0]
+    assert alone.tolist() == whole[table.row == 4].tolist()
+
+
+def ranker_saves_and_loads(make: Make) -> None:
+    """A loaded ranker scores exactly like the saved one."""
+    model, requests, table = _ranker(make)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        again = type(model).load(Path(folder))
+        assert again.score(requests, table).tolist() == model.score(requests, table).tolist()
+
+
+def ranker_names_a_missing_column(make: Make) -> None:
+    """A column it was trained on and does not get is an error that names it."""
+    model, requests, table = _ranker(make)
+    short = Candidates(table.row, table.item, 20, {"match": table.cols["match"]})
+    assert "popularity" in str(_raised(ShortlistError, lambda: model.score(requests, short)))
+
+
+def ranker_same_seed_same_scores(make: Make) -> None:
+    """Two fits with one seed agree exactly."""
+    one, requests, table = _ranker(make)
+    two, _, _ = _ranker(make)
+    assert one.score(requests, table).tolist() == two.score(requests, table).tolist()
+
+
+def ranker_refuses_before_fit(make: Make) -> None:
+    """Raises NotFitted."""
+    _, requests, table = _ranker(make)
+    _raised(NotFitted, lambda: make().score(requests, table))
+
+
+RANKER_CHECKS: Mapping[str, Check] = {
+    check.__name__: check
+    for check in (
+        config_round_trips,
+        ranker_finds_the_cause,
+        ranker_one_equals_many,
+        ranker_saves_and_loads,
+        ranker_names_a_missing_column,
+        ranker_same_seed_same_scores,
+        ranker_refuses_before_fit,
+    )
+}

@@ -1,0 +1,50 @@
+"""Every retriever and ranker of the registry against every contract check."""
+
+import pytest
+
+from shortlist.core import registry
+from shortlist.core.errors import MissingExtra
+from shortlist.testing.models import COLUMNS, MODEL_CHECKS, RANKER_CHECKS
+
+MOST_EXCEPTIONS = 2
+"""How many (model, check) pairs may be excused over the whole registry; this number only shrinks."""
+
+
+def _load(row):
+    try:
+        return registry.load(row.name, row.kind)
+    except MissingExtra as error:
+        pytest.skip(str(error))
+
+
+def _run(check_name, checks, model_class, **config):
+    excuse = getattr(model_class, "contract_exceptions", {}).get(check_name)
+    if excuse:
+        pytest.skip(f"excused: {excuse}")
+    checks[check_name](lambda: model_class(**config))
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS)
+@pytest.mark.parametrize("row", registry.rows("retriever"), ids=lambda row: row.name)
+def test_retriever(row, check):
+    _run(check, MODEL_CHECKS, _load(row))
+
+
+@pytest.mark.parametrize("check", RANKER_CHECKS)
+@pytest.mark.parametrize("row", registry.rows("ranker"), ids=lambda row: row.name)
+def test_ranker(row, check):
+    _run(check, RANKER_CHECKS, _load(row), columns=COLUMNS)
+
+
+def test_excuses_are_few_and_name_real_checks():
+    excused = []
+    for row in [*registry.rows("retriever"), *registry.rows("ranker")]:
+        try:
+            model_class = registry.load(row.name, row.kind)
+        except MissingExtra:
+            continue
+        for check, reason in getattr(model_class, "contract_exceptions", {}).items():
+            assert check in MODEL_CHECKS or check in RANKER_CHECKS, (row.name, check)
+            assert len(reason) > 15, "an excuse needs a reason"
+            excused.append((row.name, check))
+    assert len(excused) <= MOST_EXCEPTIONS, excused
