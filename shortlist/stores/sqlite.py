@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,7 +125,7 @@ class SqliteFile:
             self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         try:
-            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            _write_ahead(connection)
             connection.execute(f"PRAGMA synchronous={self._sync}")
             connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA journal_size_limit=16777216")
@@ -150,6 +151,22 @@ class SqliteFile:
             raise
         except sqlite3.Error as error:
             raise _as_ours(error, self.path.name) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log, waiting for others who do the same.
+
+    The first switch of a new file needs it alone, and SQLite refuses at once instead of waiting for its busy timeout.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error).lower() or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -84,7 +84,7 @@ def test_two_processes_write_one_file(tmp_path):
     path = tmp_path / "state.db"
     writers = [start_writer(path, prefix) for prefix in ("left", "right")]
     for writer in writers:
-        writer.stdout.readline()
+        assert writer.stdout.readline(), writer.stderr.read()
     time.sleep(0.3)
     for writer in writers:
         writer.kill()
@@ -93,6 +93,23 @@ def test_two_processes_write_one_file(tmp_path):
         found = batches_in(path, prefix)
         assert set(found) >= set(range(acked))
         assert set(found.values()) == {7}
+
+
+OPENER = """
+import sys, time
+from shortlist.stores.sqlite_event_log import SqliteEventLog
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+SqliteEventLog(sys.argv[1]).close()
+"""
+
+
+def test_many_processes_may_open_a_new_file_at_the_same_moment(tmp_path):
+    """The first switch to write-ahead logging does not honour the busy timeout by itself."""
+    for attempt in range(3):
+        args = [sys.executable, "-c", OPENER, str(tmp_path / f"{attempt}.db"), str(time.time() + 1.5)]
+        openers = [subprocess.Popen(args, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        failures = [text for opener in openers if (text := opener.communicate(timeout=30)[1])]
+        assert not failures, failures[0][-500:]
 
 
 def test_a_reopened_file_goes_on(tmp_path):
