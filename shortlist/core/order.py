@@ -10,6 +10,8 @@ import numpy as np
 
 from shortlist.core.types import Floats, Ints
 
+_FIRST = np.zeros(1, np.int64)
+
 
 def best_first(row: Ints, score: Floats, item: Ints) -> Ints:
     """Row numbers ordered within each request by score, best first.
@@ -32,8 +34,8 @@ def rank_within(row: Ints) -> Ints:
     n = len(row)
     if n == 0:
         return np.empty(0, np.int64)
-    starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-    sizes = np.diff(np.r_[starts, n])
+    starts = np.concatenate((_FIRST, np.flatnonzero(row[1:] != row[:-1]) + 1))
+    sizes = np.diff(starts, append=n)
     return np.arange(n, dtype=np.int64) - np.repeat(starts, sizes)
 
 

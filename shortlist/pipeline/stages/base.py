@@ -69,20 +69,22 @@ class World:
     """What a pipeline may read, offline (a replayed dataset) and online (bundle plus events since).
 
     Attributes:
-        history: events of users as of a time.
+        history: events of users as of a time; None where requests bring their own.
         catalogue: item columns.
         profiles: user columns.
         models: fitted models by the label the spec gives them.
         counts: item counters by name ("events", "decayed:<half_life_s>").
         ledger: where decisions are recorded, or None.
+        ids: external item ids (a `Vocab`) for records, or None.
     """
 
-    history: HistoryReader
+    history: HistoryReader | None
     catalogue: Catalogue
     profiles: Profiles
     models: Mapping[str, Any] = field(default_factory=dict)
     counts: Any = None
     ledger: Any = None
+    ids: Any = None
 
 
 class StageConfig(Config):
@@ -110,6 +112,9 @@ class Stage:
     kind: ClassVar[str] = ""
     requires: tuple[str, ...] = ()
     """Candidate (or query) columns it reads."""
+    uses: tuple[str, ...] = ()
+    """Columns it reads if the stage that provides them was built; a name that no stage of the spec provides is a
+    mistake all the same."""
     provides: tuple[str, ...] = ()
     """Columns it adds."""
     defaults: Mapping[str, Any] = {}

@@ -1,0 +1,242 @@
+"""A pipeline with everything it needs: a spec, its fitted models, and the runner that a server would run.
+
+`fit` fits every model of the spec. Rankers are taught without a leak: the retrievers whose scores they read are first
+fitted on what lies before a cut in time, the ranker learns from the impressions after it, and only then are the
+retrievers fitted again on everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadSpec, EmptyTraining, NotFitted, nearest_hint
+from shortlist.core.registry import create, find
+from shortlist.pipeline.build import build, offline_world, unmet
+from shortlist.pipeline.frames import list_frame, make_requests
+from shortlist.pipeline.reasons import reasons
+from shortlist.pipeline.run import Runner
+from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec, load_spec
+from shortlist.pipeline.training import feature_columns, latest, pseudo_impressions, training_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from shortlist.data.dataset import Dataset, Impressions
+
+
+class Pipeline:
+    """A spec that can be fitted and asked.
+
+    Attributes:
+        spec: what it is made of.
+        models: fitted models by label.
+        data: what they were fitted on.
+        notes: what `fit` left out, by model label, and why.
+        seconds: time each fit took, by model label.
+    """
+
+    def __init__(self, spec: PipelineSpec) -> None:
+        self.spec = spec
+        self.models: dict[str, Any] = {}
+        self.data: Dataset | None = None
+        self.notes: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+        self._runner: Runner | None = None
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """From a TOML file, or a shipped spec by its name ("home").
+
+        Raises:
+            BadSpec: names what is wrong with it.
+        """
+        return cls(load_spec(source))
+
+    @classmethod
+    def assembled(cls, spec: PipelineSpec, data: Dataset, models: Mapping[str, Any], ledger: Any = None) -> Self:
+        """From fitted parts, as a bundle brings them."""
+        made = cls(spec)
+        made.models, made.data = dict(models), data
+        made._runner = build(spec, offline_world(data, models, ledger))
+        return made
+
+    @property
+    def runner(self) -> Runner:
+        """The built pipeline. Raises: NotFitted before the first fit."""
+        if self._runner is None:
+            raise NotFitted(f"Pipeline '{self.spec.name}' is not fitted yet.", hint="Call fit(data) first.")
+        return self._runner
+
+    def fit(self, train: Dataset, ctx: FitContext | None = None, *, fitted: Mapping[str, Any] | None = None) -> Self:
+        """Fit every model of the spec, forgetting earlier fits.
+
+        Args:
+            train: events; with impressions, rankers learn from them, without, from made-up ones.
+            ctx: seed and threads of every fit.
+            fitted: retrievers by label that were fitted on just this data for another pipeline; not fitted again.
+
+        Raises:
+            EmptyTraining: no interactions.
+            BadSpec: the spec does not fit the data; names the stage and what it lacks.
+        """
+        ctx = ctx or FitContext()
+        if train.n_events == 0:
+            raise EmptyTraining(
+                f"'{train.name}' has no interactions to fit the pipeline on.",
+                hint="Check the reader's report with: shortlist data check",
+            )
+        self.models, self.notes, self.seconds, self._runner = {}, {}, {}, None
+        world = offline_world(train)
+        extra = ("impressions",) if _shown(train) is not None else ()
+        wanted: dict[str, list[ModelSpec]] = {kind: [] for kind in MODEL_KINDS}
+        for model in self.spec.model:
+            missing = unmet(model.when, world, extra)
+            if missing:
+                self.notes[model.label] = f"left out: needs {missing}"
+            else:
+                wanted[find(model.use, *MODEL_KINDS).kind].append(model)
+        rankers = self._teach(wanted["ranker"], wanted["retriever"], train, ctx) if wanted["ranker"] else {}
+        shared = {m.label: fitted[m.label] for m in wanted["retriever"] if fitted and m.label in fitted}
+        missing_ones = [model for model in wanted["retriever"] if model.label not in shared]
+        self.models = {**shared, **self._retrievers(missing_ones, train, ctx), **rankers}
+        self.data = train
+        self._runner = build(self.spec, offline_world(train, self.models))
+        return self
+
+    def recommend(
+        self,
+        users: Any,
+        k: int | None = None,
+        *,
+        explain: bool = False,
+        items: Any = None,
+        exclude: Any = None,
+        filter_seen: bool = True,
+        filter: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        on_unknown: str = "cold",
+    ) -> pl.DataFrame:
+        """Lists for external user ids, as a server would answer now.
+
+        Args:
+            users: one id or many.
+            k: list length, 1 to 500; the spec's when None.
+            explain: add the column `reasons`.
+            items: only these items are candidates.
+            exclude: these items never come back.
+            filter_seen: leave out what the user already had.
+            filter: a condition over item columns.
+            context: `now` (UTC seconds; just after the data when absent) and further query columns.
+            on_unknown: "cold", "raise" or "drop".
+
+        Returns:
+            Frame `user_id, item_id, score, rank[, reasons]`; reasons are structs `code, source, item_id, weight`.
+        """
+        import polars as pl
+
+        runner, data = self.runner, self.data
+        assert data is not None
+        ids, requests = make_requests(
+            data,
+            users,
+            self.spec.k if k is None else k,
+            items=items,
+            exclude=exclude,
+            filter=filter,
+            context=context,
+            on_unknown=on_unknown,
+            surface=self.spec.surface,
+        )
+        skip = () if filter_seen else ("seen",)
+        slates = runner.run(requests, strict=True, skip=skip)
+        frame = list_frame(data, ids, slates)
+        if not explain:
+            return frame
+        said = [
+            [
+                {
+                    "code": reason.text_code,
+                    "source": reason.source,
+                    "item_id": None if reason.item is None else data.items.ids[reason.item],
+                    "weight": reason.weight,
+                }
+                for reason in row
+            ]
+            for b in range(len(ids))
+            for row in reasons(runner, slates, b)
+        ]
+        fields = {"code": pl.String, "source": pl.String, "item_id": pl.String, "weight": pl.Float64}
+        return frame.with_columns(pl.Series("reasons", said, pl.List(pl.Struct(fields))))
+
+    def _retrievers(self, models: list[ModelSpec], data: Dataset, ctx: FitContext) -> dict[str, Any]:
+        fitted = {}
+        for model in models:
+            began = perf_counter()
+            fitted[model.label] = create(model.use, *MODEL_KINDS, **model.config).fit(data, ctx)
+            self.seconds[model.label] = perf_counter() - began
+        return fitted
+
+    def _teach(
+        self, rankers: list[ModelSpec], retrievers: list[ModelSpec], train: Dataset, ctx: FitContext
+    ) -> dict[str, Any]:
+        """The rankers, each taught by what came after the cut with models that know only what came before."""
+        rules = self.spec.training
+        shown = _shown(train)
+        cut = float(np.quantile(train.interactions.at if shown is None else shown.at, 1.0 - rules.holdout))
+        before = train.before(cut)
+        if before.n_events == 0:
+            self.notes |= {model.label: "left out: nothing happened before the held-out part" for model in rankers}
+            return {}
+        models = self._retrievers(retrievers, before, ctx)
+        runner = build(self.spec, offline_world(train, models), until="scorer")
+        if shown is None:
+            shown = pseudo_impressions(
+                runner,
+                train,
+                after=cut,
+                most=rules.max_impressions,
+                candidates=rules.candidates,
+                seed=ctx.seed,
+            )
+        else:
+            shown = latest(shown, after=cut, most=rules.max_impressions)
+        rows = training_rows(runner, train, shown)
+        if not rows.label.any() or rows.label.all():
+            self.notes |= {model.label: "left out: the held-out part has no choices to learn from" for model in rankers}
+            return {}
+        fitted = {}
+        for model in rankers:
+            began = perf_counter()
+            columns = _available(model, runner, tuple(rows.columns))
+            ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
+            fitted[model.label] = ranker.fit_rows(
+                {name: rows.columns[name] for name in columns}, rows.label, rows.group, ctx
+            )
+            self.seconds[model.label] = perf_counter() - began
+        return fitted
+
+
+def _shown(data: Dataset) -> Impressions | None:
+    """The impressions, or None where there are none."""
+    return data.impressions if data.impressions is not None and len(data.impressions) else None
+
+
+def _available(model: ModelSpec, runner: Runner, have: tuple[str, ...]) -> tuple[str, ...]:
+    """The ranker's columns that exist here; those of stages that were left out are dropped, others are mistakes."""
+    asked = tuple(model.config.get("columns", ())) or have
+    for name in asked:
+        if name not in have and name not in runner.absent:
+            known = feature_columns(runner)
+            why = "is not one number per row" if name in known else "no hydrator provides"
+            raise BadSpec(
+                f"Model '{model.label}' asks for the column '{name}', which {why}.",
+                hint=nearest_hint(name, have),
+                field="columns",
+            )
+    return tuple(name for name in asked if name in have)

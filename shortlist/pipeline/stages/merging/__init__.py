@@ -1,0 +1,1 @@
+"""Stages that weigh the lists of several sources against each other."""

@@ -1,0 +1,1 @@
+"""Stages that add what is known about the user to the request."""

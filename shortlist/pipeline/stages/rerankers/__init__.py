@@ -1,0 +1,1 @@
+"""Stages that arrange the short list as a whole."""

@@ -1,0 +1,1 @@
+"""Stages that give candidates their score."""

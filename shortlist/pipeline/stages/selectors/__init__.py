@@ -1,0 +1,1 @@
+"""Stages that cut the scored candidates to a short list."""

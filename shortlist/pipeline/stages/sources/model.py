@@ -1,0 +1,34 @@
+"""The best items of any retriever of the pipeline, by its label."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from shortlist.core.types import Hits, Requests
+from shortlist.pipeline.stages.base import World
+from shortlist.pipeline.stages.sources.base import SourceConfig, SourceStage
+
+
+class Config(SourceConfig):
+    """Settings of `model`."""
+
+    model: str
+    """Label of the model."""
+
+
+class ModelSource(SourceStage):
+    """Asks a fitted retriever. The stage is called like the model unless it has a name of its own."""
+
+    Config: ClassVar[type[SourceConfig]] = Config
+    needs: ClassVar[tuple[str, ...]] = ("models", "catalogue")
+    reason = "because"
+
+    def __init__(self, world: World, *, label: str = "", **config: object) -> None:
+        super().__init__(world, label=label, **config)
+        self.model = world.models[self.config.model]
+
+    def fetch(self, requests: Requests) -> Hits:
+        """At most k hits per request besides as many as its history is long."""
+        limit = self.limit(requests)
+        hits: Hits = self.model.retrieve(requests, int(limit.max()))
+        return self.cut(hits, limit)

@@ -1,0 +1,144 @@
+"""Training rows for rankers, made by the same pipeline that serves.
+
+Past impressions become requests with `now` = the time they were shown and the shown items as given candidates; the
+pipeline runs up to the scorer and its columns are the features. There is no second feature script, so what a ranker
+learns from is what it will see. Where the data has no impressions, they are made up: what the pipeline would have
+retrieved at the moment of a past event, of which the event's item was the one that mattered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shortlist.core.errors import BadSpec, nearest_hint
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, offsets_of
+from shortlist.data.dataset import Impressions
+from shortlist.pipeline.run import Runner
+
+if TYPE_CHECKING:
+    from shortlist.data.dataset import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """What a ranker learns from.
+
+    Attributes:
+        columns: float64[N] by name.
+        label: float64[N], 1 where clicked.
+        group: int64[N], the impression of each row, ascending.
+        item: int64[N].
+    """
+
+    columns: Mapping[str, Floats]
+    label: Floats
+    group: Ints
+    item: Ints
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def feature_columns(runner: Runner) -> tuple[str, ...]:
+    """Columns that rankers may use: what hydrators provide, because only those are known for every candidate."""
+    return tuple(dict.fromkeys(name for stage in runner.stages["hydrator"] for name in stage.provides))
+
+
+def training_rows(
+    runner: Runner, data: Dataset, impressions: Impressions, columns: Iterable[str] | None = None
+) -> TrainingRows:
+    """Features and labels of past impressions, each as of the moment before it was shown.
+
+    Args:
+        runner: built over models that were fitted on what lies before the impressions, or their scores know the labels.
+        data: where the impressions come from.
+        impressions: what was shown and clicked.
+        columns: features to keep; None keeps every numeric column that a hydrator provides.
+
+    Returns:
+        One row per shown item, an item shown twice in one impression once (clicked if either was).
+
+    Raises:
+        BadSpec: a column is unknown, or known only for the rows that a source brought.
+    """
+    known = feature_columns(runner)
+    wanted = known if columns is None else tuple(columns)
+    for name in wanted:
+        if name not in known:
+            raise BadSpec(
+                f"A ranker cannot learn from the column '{name}', which no hydrator provides.",
+                hint=nearest_hint(name, known) + " For a model's score add the hydrator model_score.",
+                field="columns",
+            )
+    given = History(impressions.item, np.zeros(len(impressions.item)), impressions.offsets)
+    requests = replace(Requests.of(impressions.user, now=impressions.at, k=1), given=given)
+    table = runner.run(requests, strict=True, until="scorer", skip=_filters(runner)).candidates
+    label = _labels(table, impressions, data.n_items)
+    numeric = {
+        name: table.cols[name].astype(np.float64)
+        for name in wanted
+        if table.cols[name].dtype.kind in "fiub" and table.cols[name].ndim == 1
+    }
+    return TrainingRows(numeric, label, table.row.astype(np.int64), table.item)
+
+
+def pseudo_impressions(
+    runner: Runner, data: Dataset, *, after: float, most: int = 20_000, candidates: int = 50, seed: int = 0
+) -> Impressions:
+    """Made-up impressions: at the moment of a past event, its item among others that the pipeline retrieved.
+
+    Args:
+        runner: built over models that were fitted on what lies before `after`.
+        data: events.
+        after: only events at or after this time are used.
+        most: at most so many impressions, the latest ones.
+        candidates: shown items per impression, drawn from the retrieved ones.
+        seed: source of the draw.
+
+    Returns:
+        Only events whose item was retrieved: a ranker cannot bring back what no source found.
+    """
+    events = data.interactions
+    order = events.time_order
+    chosen = order[events.at[order] >= after][-most:]
+    requests = Requests.of(events.user[chosen], now=events.at[chosen], k=1)
+    table = runner.run(requests, strict=True, until="scorer").candidates
+    hit = table.item == events.item[chosen][table.row]
+    # A random order of each request's rows with the hit first; the first `candidates` of requests with a hit stay.
+    draw = np.random.default_rng(seed).random(len(table))
+    shuffled = np.lexsort((draw, ~hit, table.row))
+    place = np.arange(len(table)) - table.offsets[table.row[shuffled]]
+    found = np.bincount(table.row[hit], minlength=len(chosen)) > 0
+    kept = shuffled[(place < candidates) & found[table.row[shuffled]]]
+    kept = kept[np.lexsort((table.item[kept], table.row[kept]))]
+    counts = np.bincount(table.row[kept], minlength=len(chosen))[found]
+    return Impressions(
+        user=events.user[chosen][found],
+        at=events.at[chosen][found],
+        offsets=offsets_of(counts),
+        item=table.item[kept],
+        clicked=hit[kept],
+    )
+
+
+def latest(impressions: Impressions, *, after: float, most: int) -> Impressions:
+    """The last `most` impressions at or after a time, in file order."""
+    inside = np.flatnonzero(impressions.at >= after)
+    newest = inside[np.argsort(impressions.at[inside], kind="stable")][-most:]
+    return impressions.take(np.sort(newest))
+
+
+def _filters(runner: Runner) -> tuple[str, ...]:
+    return tuple(stage.name for section in ("early", "filter") for stage in runner.stages[section])
+
+
+def _labels(table: Candidates, impressions: Impressions, n_items: int) -> Floats:
+    """float64[N], whether the row's item was clicked in its impression."""
+    width = max(1, n_items)
+    clicked: Array = impressions.clicked
+    keys = impressions.row[clicked] * width + impressions.item[clicked]
+    return np.isin(table.row.astype(np.int64) * width + table.item, keys).astype(np.float64)

@@ -1,0 +1,1 @@
+"""Rules about whole slates as plain functions over arrays: diversity, caps, boosts, dispersion."""

@@ -1,0 +1,118 @@
+"""Training rows are what the pipeline would have seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shortlist.core.errors import BadSpec
+from shortlist.data.dataset import Impressions
+from shortlist.models import create
+from shortlist.pipeline.build import build, offline_world
+from shortlist.pipeline.training import latest, pseudo_impressions, training_rows
+
+HYDRATORS = [
+    {"use": "item_counts"},
+    {"use": "same_category"},
+    {"use": "item_columns", "columns": ["title", "price"]},
+    {"use": "model_score", "model": "knn"},
+]
+
+
+@pytest.fixture
+def runner(shop, plain):
+    world = offline_world(shop, {"knn": create("item_knn").fit(shop)})
+    return build(plain(hydrator=HYDRATORS), world, until="scorer")
+
+
+def test_one_row_per_shown_item_with_its_label(shop, runner):
+    rows = training_rows(runner, shop, shop.impressions)
+    assert len(rows) == len(shop.impressions.item)
+    assert rows.label.sum() == shop.impressions.clicked.sum()
+    assert (np.diff(rows.group) >= 0).all()
+    for i in (0, 7, 100):
+        mine = rows.group == i
+        start, stop = shop.impressions.offsets[[i, i + 1]]
+        shown = dict(zip(shop.impressions.item[start:stop], shop.impressions.clicked[start:stop], strict=True))
+        assert dict(zip(rows.item[mine], rows.label[mine].astype(bool), strict=True)) == shown
+
+
+def test_only_numbers_become_features(shop, runner):
+    rows = training_rows(runner, shop, shop.impressions)
+    assert set(rows.columns) == {"item_events", "item_trending", "share.category", "price", "score.knn"}
+
+
+def test_counts_do_not_know_the_click_they_are_asked_about(shop, runner):
+    """The click is stamped with the impression's own time, so it must not be counted yet."""
+    rows = training_rows(runner, shop, shop.impressions, ["item_events"])
+    events = shop.interactions
+    for j in np.flatnonzero(rows.label)[:40]:
+        at = shop.impressions.at[rows.group[j]]
+        before = ((events.item == rows.item[j]) & (events.at < at)).sum()
+        assert np.expm1(rows.columns["item_events"][j]) == pytest.approx(before)
+
+
+def test_events_after_the_impressions_change_no_row(shop, runner, plain):
+    early = latest(shop.impressions, after=0.0, most=10**6)
+    keep = early.at < np.quantile(early.at, 0.3)
+    early = early.take(keep)
+    moment = early.at.max()
+    later = shop.interactions.at > moment
+    moved = replace(shop.interactions, at=np.where(later, shop.interactions.at + 5e6, shop.interactions.at))
+    moved = replace(moved, item=np.where(later, (moved.item + 3) % shop.n_items, moved.item))
+    other = replace(shop, interactions=moved)
+    knn = runner.world.models
+    rows = training_rows(runner, shop, early)
+    again = training_rows(build(plain(hydrator=HYDRATORS), offline_world(other, knn), until="scorer"), other, early)
+    for name, column in rows.columns.items():
+        assert np.array_equal(column, again.columns[name], equal_nan=True), name
+
+
+def test_training_and_serving_see_the_same_numbers(shop, runner):
+    """The columns of an impression equal those of the same candidates asked for online at that moment."""
+    from shortlist.core.types import History, Requests
+
+    one = shop.impressions.take(np.array([17]))
+    rows = training_rows(runner, shop, one)
+    asked = replace(Requests.of(one.user, now=one.at, k=5), given=History.of([one.item.tolist()]))
+    served = runner.run(asked, until="scorer", skip=("seen",)).candidates
+    for name, column in rows.columns.items():
+        assert np.array_equal(column, served.cols[name], equal_nan=True), name
+
+
+def test_columns_that_only_sources_know_are_refused(shop, runner):
+    with pytest.raises(BadSpec, match=r"'score\.popular'.*model_score"):
+        training_rows(runner, shop, shop.impressions, ["score.popular"])
+    with pytest.raises(BadSpec, match="Did you mean 'item_events'"):
+        training_rows(runner, shop, shop.impressions, ["item_event"])
+
+
+def test_an_item_shown_twice_is_one_row_and_clicked_if_either_was(shop, runner):
+    shown = Impressions(
+        np.array([0]), np.array([2e9]), np.array([0, 3]), np.array([4, 4, 5]), np.array([False, True, False])
+    )
+    rows = training_rows(runner, shop, shown)
+    assert (rows.item.tolist(), rows.label.tolist()) == ([4, 5], [1.0, 0.0])
+
+
+def test_made_up_impressions_hold_the_event_among_retrieved_ones(shop, runner):
+    after = float(np.quantile(shop.interactions.at, 0.6))
+    made = pseudo_impressions(runner, shop, after=after, candidates=6, seed=1)
+    assert len(made) > 20
+    assert (made.at >= after).all()
+    assert np.add.reduceat(made.clicked, made.offsets[:-1]).tolist() == [1] * len(made)
+    assert (np.diff(made.offsets) <= 6).all()
+    assert (np.diff(made.offsets) >= 2).all()
+    clicked = {(u, t, i) for u, t, i in zip(made.user, made.at, made.item[made.clicked], strict=True)}
+    events = shop.interactions
+    assert clicked <= set(zip(events.user.tolist(), events.at.tolist(), events.item.tolist(), strict=True))
+    again = pseudo_impressions(runner, shop, after=after, candidates=6, seed=1)
+    assert again.item.tolist() == made.item.tolist()
+    rows = training_rows(runner, shop, made)
+    assert rows.label.sum() == len(made)
+
+
+def test_the_latest_impressions_in_file_order(shop):
+    newest = latest(shop.impressions, after=0.0, most=5)
+    assert sorted(newest.at) == sorted(shop.impressions.at)[-5:]
+    assert len(latest(shop.impressions, after=1e12, most=5)) == 0
