@@ -1,0 +1,407 @@
+"""A whole pipeline against the past: every request replayed at its own moment, through the objects that serve.
+
+Models are fitted on what lies before the cut; the world holds the whole log, and every read is as of the request's
+`now`. What was asked is either the logged impressions after the cut (what was clicked is the truth) or the requests of
+a split. Beside the full pipeline stand its candidates alone, so that rankers and rerankers have to earn their place;
+beside the ranker's leak-free AUC stands the figure that a careless evaluation would have printed, by its name.
+Cost: one fit of the pipeline, three runs over the requests, and for the careless figure one more fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import LeakDetected, ShortlistError
+from shortlist.core.order import keep_best
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, StageTrace, offsets_of
+from shortlist.data.dataset import Dataset, Impressions
+from shortlist.data.splits import Split, Targets, global_time
+from shortlist.evaluation.evaluator import METRICS, evaluate
+from shortlist.evaluation.lists import positions
+from shortlist.evaluation.metrics import (
+    auc,
+    auc_by_chance,
+    calibration_error,
+    gauc,
+    log_loss,
+    normalised_entropy,
+)
+from shortlist.evaluation.result import Result, compare, plain
+from shortlist.evaluation.stats import Comparison
+from shortlist.pipeline.build import build, offline_world
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.run import Runner
+from shortlist.pipeline.spec import PipelineSpec
+from shortlist.pipeline.training import TrainingRows, latest, training_rows
+
+LEAKY = "leaky: profiles, counts and models include the scored clicks"
+"""Name of the careless figure."""
+HEADLINE = "ndcg"
+
+
+class Recorder:
+    """A ledger that keeps the first decisions of a replay and counts the rest.
+
+    Attributes:
+        decisions: as the `record` effect writes them.
+        count: how many there were.
+    """
+
+    def __init__(self, keep: int = 1000) -> None:
+        self.decisions: list[Mapping[str, Any]] = []
+        self.count = 0
+        self._keep = keep
+
+    def record(self, *decisions: Mapping[str, Any]) -> None:
+        """Take decisions."""
+        self.count += len(decisions)
+        self.decisions.extend(decisions[: max(0, self._keep - len(self.decisions))])
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """What a replay found.
+
+    Attributes:
+        full: figures of the whole pipeline.
+        candidates: figures of its candidates in merged order, filtered but neither scored nor reranked.
+        found: share of what was wanted that was among the candidates at all, however deep.
+        comparison: full against candidates, paired over requests.
+        ranker: AUC, gAUC and calibration of each ranker, leak-free and, by its name, leaky; by label.
+        stages: rows in, rows out and milliseconds of each stage over all requests.
+        decisions: what the effects recorded.
+        pipeline: name and hash of the spec, models left out.
+        fit_seconds: wall time of fitting the pipeline; NaN if it came fitted.
+        replay_seconds: wall time of answering all requests.
+    """
+
+    full: Result
+    candidates: Result
+    found: float
+    comparison: Comparison
+    ranker: Mapping[str, Mapping[str, Any]]
+    stages: tuple[StageTrace, ...]
+    decisions: Recorder
+    pipeline: Mapping[str, Any]
+    fit_seconds: float
+    replay_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        requests = len(self.full.slates)
+        return {
+            "pipeline": dict(self.pipeline),
+            "protocol": self.full.protocol,
+            "options": dict(self.full.split["options"]),
+            "data": self.full.split["data"],
+            "fingerprint": self.full.split["fingerprint"],
+            "k": self.full.k,
+            "requests": requests,
+            "full": {key: self.full.to_dict()[key] for key in ("metrics", "interval", "segments")},
+            "candidates": {key: self.candidates.to_dict()[key] for key in ("metrics", "interval")},
+            "found": plain(self.found),
+            "comparison": self.comparison.to_dict(),
+            "ranker": {label: dict(figures) for label, figures in self.ranker.items()},
+            "stages": [
+                {"stage": s.stage, "kind": s.kind, "in": s.rows_in, "out": s.rows_out, "ms": round(s.ms, 3)}
+                for s in self.stages
+            ],
+            "decisions": self.decisions.count,
+            "fit_seconds": plain(round(self.fit_seconds, 4)),
+            "replay_seconds": round(self.replay_seconds, 4),
+        }
+
+
+def replay_split(data: Dataset, at: float | str = 0.8) -> Split:
+    """A `global-time` split whose cut lies in what was logged, newcomers included.
+
+    Args:
+        data: needs a clock.
+        at: share of the impressions (of the events, without impressions) before the cut; UTC seconds; or ISO 8601.
+
+    Raises:
+        BadConfig: no clock, or an impossible cut.
+        EmptyTraining: nothing before or after the cut.
+    """
+    shown = data.impressions
+    if shown is not None and len(shown) and isinstance(at, float | int) and 0 < at < 1:
+        at = float(np.quantile(shown.at, at))
+    return global_time(data, at=at, cold=True)
+
+
+def backtest(
+    pipeline: Pipeline | PipelineSpec | str | Path,
+    split: Split,
+    k: int = 10,
+    *,
+    metrics: tuple[str, ...] = METRICS,
+    max_requests: int = 20_000,
+    leaky: bool = True,
+    intervals: int = 1000,
+    seed: int = 0,
+    threads: int = 2,
+) -> Backtest:
+    """Replay a pipeline over what happened after a cut.
+
+    Args:
+        pipeline: a spec, its file or shipped name, which is fitted here on `split.train`; or a `Pipeline` that was
+            fitted on just that.
+        split: protocol `global-time` replays the logged impressions after the cut where there are any; every other
+            protocol, or data without impressions, replays the split's requests.
+        k: list length.
+        metrics: registry names of metrics of lists.
+        max_requests: at most so many, the latest ones.
+        leaky: whether to work out the careless AUC too.
+        intervals: bootstrap draws.
+        seed: of fits, requests and draws.
+        threads: cores a fit may use.
+
+    Raises:
+        BadSpec: the pipeline cannot be built on this data.
+        LeakDetected: the pipeline was fitted on what it would be asked.
+    """
+    ctx = FitContext(seed=seed, threads=threads)
+    fitted, fit_seconds = _fitted(pipeline, split, ctx)
+    shown = _shown_after(split, max_requests)
+    targets = _logged_requests(split, shown) if shown is not None else _latest_targets(split.test, max_requests)
+
+    recorder = Recorder()
+    log = split.data if shown is not None else _without_asked(split.data, targets)
+    runner = build(fitted.spec, offline_world(log, fitted.models, recorder))
+    requests = replace(
+        Requests.of(targets.user, now=targets.now, k=k, seed=seed, surface=fitted.spec.surface),
+        cols={"request_id": np.array([f"replay-{b}" for b in range(len(targets))], object)},
+    )
+    began = perf_counter()
+    slates = runner.run(requests, strict=True, effects=True)
+    seconds = perf_counter() - began
+    lists = positions(slates.candidates.row, slates.candidates.item, len(targets), k)
+    table = runner.run(requests, strict=True, until="scorer").candidates
+
+    full = evaluate(lists, targets, k, metrics=metrics, intervals=intervals, seed=seed)
+    alone = evaluate(_merged(table, k), targets, k, metrics=metrics, intervals=intervals, seed=seed)
+    return Backtest(
+        full=full,
+        candidates=alone,
+        found=_found(table, targets),
+        comparison=compare(full, alone, f"{HEADLINE}@{k}", seed=seed),
+        ranker={} if shown is None else _rankers(fitted, runner, split, shown, ctx, leaky),
+        stages=slates.trace.stages,
+        decisions=recorder,
+        pipeline={"name": fitted.spec.name, "hash": fitted.spec.hash, "left_out": dict(fitted.notes)},
+        fit_seconds=fit_seconds,
+        replay_seconds=seconds,
+    )
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------------
+
+
+def _fitted(pipeline: Pipeline | PipelineSpec | str | Path, split: Split, ctx: FitContext) -> tuple[Pipeline, float]:
+    if isinstance(pipeline, Pipeline):
+        knows = pipeline.data
+        if knows is None:
+            _ = pipeline.runner
+        elif knows.n_events > split.train.n_events or knows.fingerprint != split.train.fingerprint:
+            raise LeakDetected(
+                f"Pipeline '{pipeline.spec.name}' was fitted on other events than the training part of the split.",
+                hint="Fit it on split.train, or give its spec and let the backtest fit it.",
+            )
+        return pipeline, float("nan")
+    made = Pipeline(pipeline) if isinstance(pipeline, PipelineSpec) else Pipeline.load(pipeline)
+    began = perf_counter()
+    made.fit(split.train, ctx)
+    return made, perf_counter() - began
+
+
+def _shown_after(split: Split, most: int) -> Impressions | None:
+    """The logged impressions at or after the cut, or None where there are none."""
+    shown = split.data.impressions
+    if split.protocol != "global-time" or shown is None:
+        return None
+    after = latest(shown, after=float(split.options["moment"]), most=most)
+    return after if len(after) else None
+
+
+def _logged_requests(split: Split, shown: Impressions) -> Targets:
+    """One request per impression, at its time; the truth is what was clicked in it."""
+    history = split.data.histories(shown.user, before=shown.at)
+    row, clicked = shown.row, shown.clicked
+    counts = np.bincount(row[clicked], minlength=len(shown))
+    item = shown.item[clicked]
+    truth = History(item, shown.at[row[clicked]], offsets_of(counts))
+    ones, rows = np.ones(len(item), np.float32), np.full(len(item), -1, np.int64)
+    targets = Targets(shown.user, shown.at, history, truth, ones, rows)
+    options = {"moment": split.options["moment"], "asked": "impressions", "impressions": len(shown)}
+    Split("replay", options, split.data, split.train, targets)
+    return targets
+
+
+def _without_asked(data: Dataset, targets: Targets) -> Dataset:
+    """The log without the events that are asked for.
+
+    Reads strictly before `now` would not do: an event of the same second as the one before it is asked a moment later
+    than it happened, so that its own history is complete.
+    """
+    events = data.interactions
+    size = np.int64(max(data.n_items, 1))
+    asked = targets.user[targets.truth.row] * size + targets.truth.item
+    order = np.lexsort((targets.truth.at, asked))
+    pair = events.user * size + events.item
+    at = np.minimum(np.searchsorted(asked[order], pair), len(asked) - 1)
+    drop = (asked[order][at] == pair) & (events.at >= targets.truth.at[order][at])
+    drop[targets.rows] = True
+    return data.select(~drop)
+
+
+def _latest_targets(test: Targets, most: int) -> Targets:
+    if len(test) <= most:
+        return test
+    rows = np.sort(np.argsort(test.now, kind="stable")[-most:])
+    chosen = np.repeat(np.isin(np.arange(len(test)), rows), test.truth.lengths)
+    cut = Targets(
+        test.user[rows],
+        test.now[rows],
+        test.history.take(rows),
+        test.truth.take(rows),
+        test.value[chosen],
+        test.rows[chosen],
+    )
+    options = {**test.options, "latest": most}
+    Split(test.protocol, options, test.split.data, test.split.train, cut)
+    return cut
+
+
+def _merged(table: Candidates, k: int) -> Ints:
+    """int64[B, k], candidates in the order in which the sources were merged."""
+    best = keep_best(table.row, table.cols["score.merge"], table.item, k)
+    return positions(table.row[best], table.item[best], table.n_requests, k)
+
+
+def _found(table: Candidates, targets: Targets) -> float:
+    """Mean over requests of the share of wanted items that any source brought and no filter dropped."""
+    width = np.int64(max(table.item.max(initial=0), targets.truth.item.max(initial=0)) + 1)
+    asked = np.unique(targets.truth.row * width + targets.truth.item)
+    got = np.isin(asked, table.row.astype(np.int64) * width + table.item)
+    row = (asked // width).astype(np.int64)
+    wanted = np.bincount(row, minlength=len(targets))
+    share = np.bincount(row, got, minlength=len(targets)) / np.maximum(wanted, 1)
+    return float(share[wanted > 0].mean()) if (wanted > 0).any() else float("nan")
+
+
+# --- rankers ---------------------------------------------------------------------------------------------------------
+
+
+def _rankers(
+    fitted: Pipeline, runner: Runner, split: Split, shown: Impressions, ctx: FitContext, leaky: bool
+) -> dict[str, dict[str, Any]]:
+    """Figures of each fitted ranker on the rows of logged impressions."""
+    rankers = {label: model for label, model in fitted.models.items() if hasattr(model, "fit_rows")}
+    if not rankers or not shown.clicked.any() or shown.clicked.all():
+        return {}
+    rows = training_rows(runner, split.data, shown)
+    user = shown.user[rows.group]
+    careless = _careless_rows(fitted, split, shown, ctx) if leaky else None
+    out: dict[str, dict[str, Any]] = {}
+    for label, ranker in rankers.items():
+        columns = list(ranker.columns_)
+        score = _scores(ranker, rows)
+        out[label] = {
+            "rows": len(rows),
+            **_figures(rows.label, score, user, rows.group),
+            "columns": {name: plain(auc(rows.label, rows.columns[name])) for name in columns},
+            "shuffled": shuffled_labels(ranker, rows, ctx),
+        }
+        if careless is not None:
+            past, now = careless
+            twin = type(ranker)(**ranker.get_params())
+            twin.fit_rows({name: past.columns[name] for name in columns}, past.label, past.group, ctx)
+            figures = _figures(now.label, _scores(twin, now), user, now.group)
+            out[label]["leaky"] = {"name": LEAKY, **figures}
+    return out
+
+
+def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str, float | None]:
+    """Figures of scored rows; those of probabilities only where the scores are some."""
+    figures = {
+        "auc": auc(label, score),
+        "gauc": gauc(label, score, user),
+        "uauc": gauc(label, score, user, weight="plain"),
+        "impression_auc": gauc(label, score, group, weight="plain"),
+    }
+    if len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1:
+        figures["log_loss"] = log_loss(label, score)
+        figures["normalised_entropy"] = normalised_entropy(label, score)
+        figures["calibration_error"] = calibration_error(label, score)
+    return {name: plain(value) for name, value in figures.items()}
+
+
+def _careless_rows(
+    fitted: Pipeline, split: Split, shown: Impressions, ctx: FitContext
+) -> tuple[TrainingRows, TrainingRows] | None:
+    """Rows to learn from and to be judged on, both read at the end of time with models that saw everything."""
+    past = split.train.impressions
+    if past is None or not len(past):
+        return None
+    models: dict[str, Any] = {}
+    try:
+        for label, model in fitted.models.items():
+            if not hasattr(model, "fit_rows"):
+                models[label] = type(model)(**model.get_params()).fit(split.data, ctx)
+    except ShortlistError:
+        return None
+    runner = build(fitted.spec, offline_world(split.data, models), until="scorer")
+    end = float(np.nextafter(max(split.data.interactions.at.max(), shown.at.max()), np.inf))
+    rules = fitted.spec.training
+    taught = latest(past, after=-np.inf, most=rules.max_impressions)
+    first, second = (
+        training_rows(runner, split.data, replace(part, at=np.full(len(part), end))) for part in (taught, shown)
+    )
+    return first, second
+
+
+def _scores(ranker: Any, rows: TrainingRows) -> Floats:
+    n = int(rows.group.max(initial=-1)) + 1
+    requests = Requests.of(np.full(n, -1))
+    table = Candidates(rows.group.astype(np.int32), rows.item, n, dict(rows.columns))
+    return np.asarray(ranker.score(requests, table)[:, 0], np.float64)
+
+
+def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[str, float] | None:
+    """A twin of the ranker taught and judged on labels that mean nothing: outside the band of chance, the judge leaks.
+
+    Args:
+        ranker: fitted; its settings and columns are used, what it learnt is not.
+        rows: split in halves by request, the first to learn from.
+        ctx: seed of the shuffle and of the fit.
+
+    Returns:
+        `auc` on the second half, and `low` and `high`, between which 99.7 % of such figures fall; None with too little
+        data.
+    """
+    rng = np.random.default_rng(ctx.seed)
+    half = rows.group < np.median(rows.group)
+    # Shuffled within each half, so that neither half says anything about the other.
+    label = rows.label.copy()
+    label[half], label[~half] = rng.permutation(label[half]), rng.permutation(label[~half])
+    if not _both(label[half]) or not _both(label[~half]):
+        return None
+    twin = type(ranker)(**ranker.get_params())
+    columns = {name: rows.columns[name] for name in ranker.columns_}
+    twin.fit_rows({name: column[half] for name, column in columns.items()}, label[half], rows.group[half], ctx)
+    rest = ~half
+    group = np.unique(rows.group[rest], return_inverse=True)[1].astype(np.int64)
+    judged = TrainingRows({name: c[rest] for name, c in columns.items()}, label[rest], group, rows.item[rest])
+    low, high = auc_by_chance(int(judged.label.sum()), int(len(judged) - judged.label.sum()))
+    return {"auc": auc(judged.label, _scores(twin, judged)), "low": low, "high": high}
+
+
+def _both(label: Array) -> bool:
+    return bool(label.any() and not label.all())
