@@ -1,0 +1,67 @@
+"""What Prometheus reads: requests, latencies, events, stages, short and cold answers. No label names a user or item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+STAGE_MS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters of one server; each app has its own registry."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = self._counter("shortlist_requests", "Answers by route.", "method", "route", "status")
+        self._seconds = Histogram(
+            "shortlist_request_seconds", "Latency by route.", ["route"], buckets=LATENCY_S, registry=self._registry
+        )
+        self._events = self._counter("shortlist_events", "Event rows by what became of them.", "status")
+        self._stage_ms = Histogram(
+            "shortlist_stage_ms",
+            "Milliseconds by pipeline stage.",
+            ["surface", "stage"],
+            buckets=STAGE_MS,
+            registry=self._registry,
+        )
+        self._slates = self._counter("shortlist_slates", "Lists served.", "surface", "served_by")
+        self._cold = self._counter("shortlist_cold_slates", "Lists served to unknown users.", "surface")
+        self._short = self._counter("shortlist_short_slates", "Lists shorter than asked for.", "surface")
+        self._degraded = self._counter("shortlist_degraded", "Parts that failed open.", "part")
+        self._waiting = Gauge("shortlist_calls_inside", "Calls running or waiting now.", registry=self._registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer; `route` is the template, never the path itself."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def events(self, counts: Mapping[str, int]) -> None:
+        """Count event rows by status."""
+        for status, n in counts.items():
+            self._events.labels(status).inc(n)
+
+    def slate(self, surface: str, served_by: str, *, cold: bool, short: bool, degraded: Iterable[str]) -> None:
+        """Count one served list."""
+        self._slates.labels(surface, served_by).inc()
+        if cold:
+            self._cold.labels(surface).inc()
+        if short:
+            self._short.labels(surface).inc()
+        for part in degraded:
+            self._degraded.labels(part).inc()
+
+    def stage(self, surface: str, stage: str, ms: float) -> None:
+        """Record how long one stage took."""
+        self._stage_ms.labels(surface, stage).observe(ms)
+
+    def text(self, inside: int) -> bytes:
+        """Everything in Prometheus' text format."""
+        self._waiting.set(inside)
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self._registry)

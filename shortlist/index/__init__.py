@@ -1,0 +1,1 @@
+"""Finding by content: words in, item numbers out. Knows nothing of models."""
