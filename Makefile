@@ -25,7 +25,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.core
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,pandas,track]'
 	@touch $@
 
 # The console needs node; without it the server shows a page that says how to get it.

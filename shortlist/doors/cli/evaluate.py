@@ -1,0 +1,110 @@
+"""`shortlist eval`: leaderboards, one model, comparisons, backtests of a whole pipeline."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shortlist.doors.cli.options import Data, Json, K, Seed
+from shortlist.doors.cli.output import print_json, print_table, progress
+from shortlist.doors.cli.reports import print_backtest, print_leaderboard
+
+app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest.", no_args_is_help=True)
+
+Protocol = Annotated[str, typer.Option("--protocol", help="Named protocol.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fit on all but the last two events of each user.")]
+
+DATA, PROTOCOL, MODELS, LENGTH = "newsroom", "leave-last-out", "trails,ease,als", 10
+
+
+@app.command("leaderboard")
+def leaderboard(
+    spec: Annotated[str | None, typer.Argument(help="Board spec (TOML file or shipped name), or none.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help=f"Data set, file or folder. Default {DATA}.")] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", help=f"Named protocol. Default {PROTOCOL}.")] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help=f"Registry names, separated by commas. Default {MODELS}.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("-k", "--k", min=1, max=500, help=f"List length. Default {LENGTH}.")] = None,
+    strict: Strict = False,
+    seed: Annotated[int | None, typer.Option("--seed", help="Source of all randomness. Default 0.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Rank models on one protocol; random, popularity and item_knn are always beside them."""
+    from shortlist.core.settings import settings
+    from shortlist.evaluation.board import board_of, load_board, run_board
+
+    asked = {"data": data, "protocol": protocol, "k": k, "seed": seed, "strict": strict or None}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    if spec is not None:
+        board = load_board(spec).with_changes(**changes)
+    else:
+        names = [name.strip() for name in (models or MODELS).split(",") if name.strip()]
+        board = board_of(names, **{"data": DATA, "protocol": PROTOCOL, "k": LENGTH, **changes})
+    with progress(f"Leaderboard on {board.data}", quiet=as_json) as advance:
+        result = run_board(board, threads=settings().threads, progress=advance).to_dict()
+    if as_json:
+        print_json(result)
+    else:
+        print_leaderboard(result)
+
+
+@app.command("run")
+def run(
+    model: Annotated[str, typer.Argument(help="Registry name.")],
+    data: Data = DATA,
+    protocol: Protocol = PROTOCOL,
+    k: K = LENGTH,
+    strict: Strict = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Evaluate one model (the baselines come with it)."""
+    leaderboard(None, data, protocol, model, k, strict, seed, as_json)
+
+
+@app.command("compare")
+def compare(
+    first: Annotated[str, typer.Argument(help="Registry name.")],
+    second: Annotated[str, typer.Argument(help="Registry name.")],
+    data: Data = DATA,
+    protocol: Protocol = PROTOCOL,
+    k: K = LENGTH,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare two models user by user: difference with its interval, wins, losses, ties."""
+    from shortlist.data.catalog import load
+    from shortlist.jobs.compare import compare_models
+
+    with progress(f"{first} against {second}", quiet=as_json) as advance:
+        found = compare_models(first, second, load(data), protocol=protocol, k=k, seed=seed, progress=advance)
+    if as_json:
+        print_json(found)
+        return
+    keys = ("first", "second", "difference", "low", "high", "wins", "ties", "losses")
+    rows = [(metric, *[row[key] for key in keys]) for metric, row in found["metrics"].items()]
+    columns = ("metric", first, second, "difference", "95 % low", "95 % high", "wins", "ties", "losses")
+    print_table(f"{data}, protocol {protocol}, {found['requests']} requests, paired bootstrap", columns, rows)
+
+
+@app.command("backtest")
+def backtest(
+    pipeline: Annotated[str, typer.Argument(help="Pipeline name or TOML file.")] = "home",
+    data: Data = DATA,
+    k: K = LENGTH,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Replay the end of the log through a whole pipeline: candidates alone against everything, and the ranker's AUC."""
+    from shortlist.core.settings import settings
+    from shortlist.data.catalog import load
+    from shortlist.jobs.train import judge
+
+    with progress(f"Backtest of {pipeline} on {data}", quiet=as_json):
+        report = judge(load(data), pipeline, k=k, seed=seed, threads=settings().threads).to_dict()
+    if as_json:
+        print_json(report)
+    else:
+        print_backtest(report)

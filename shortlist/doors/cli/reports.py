@@ -1,0 +1,68 @@
+"""Tables of results that several commands print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shortlist.doors.cli.output import note, print_table
+
+
+def print_leaderboard(board: dict[str, Any]) -> None:
+    """One row per model: the first metric with its interval, then the others, then what it cost."""
+    rows = [row for row in board["rows"] if not row.get("error")]
+    shown = [name for name in (rows[0]["metrics"] if rows else {}) if name.split("@")[0] in {"recall", "ndcg", "map"}]
+    first = shown[0] if shown else ""
+    table = []
+    for row in rows:
+        low, high = row["interval"].get(first, (None, None))
+        interval = "-" if low is None else f"{low:.4f} to {high:.4f}"
+        metrics = [row["metrics"].get(name) for name in shown]
+        table.append([row["label"], *metrics, interval, row["fit_seconds"], row["predict_seconds"], row["peak_mb"]])
+    strict = ", strict" if board["strict"] else ""
+    title = f"{board['data']}, protocol {board['protocol']}{strict}, k={board['k']}, fingerprint {board['fingerprint']}"
+    columns = ("model", *shown, f"{first} 95 %", "fit s", "predict s", "peak MB")
+    print_table(title, columns, table)
+    for row in board["rows"]:
+        if row.get("error"):
+            error = row["error"]
+            note(f"{row['label']}: {error['message'] if isinstance(error, dict) else error}")
+
+
+def print_backtest(report: dict[str, Any]) -> None:
+    """Candidates alone against the full pipeline, then each ranker, then what was left out."""
+    full, alone = report["full"], report["candidates"]
+    rows = []
+    for name in ("recall", "ndcg", "map"):
+        metric = f"{name}@{report['k']}"
+        low, high = full["interval"][metric]
+        rows.append((metric, alone["metrics"][metric], full["metrics"][metric], f"{low:.4f} to {high:.4f}"))
+    title = (
+        f"Pipeline {report['pipeline']['name']} on {report['data']}: {report['requests']} requests, "
+        f"protocol {report['protocol']}"
+    )
+    print_table(title, ("metric", "candidates alone", "full pipeline", "full pipeline 95 %"), rows)
+    found = report["comparison"]
+    note(
+        f"{found['metric']}: {found['difference']:+.4f} (95 % {found['low']:+.4f} to {found['high']:+.4f}), better for "
+        f"{found['wins']}, equal for {found['ties']}, worse for {found['losses']} requests. "
+        f"{report['found']:.1%} of what was wanted was among the candidates."
+    )
+    for label, ranker in report["ranker"].items():
+        leaky = ranker.get("leaky")
+        table = [("leak-free", ranker["auc"], ranker["gauc"], ranker["impression_auc"])]
+        if leaky:
+            table.append((leaky["name"], leaky["auc"], leaky["gauc"], leaky["impression_auc"]))
+        title = f"Ranker '{label}' on {ranker['rows']} shown items after the cut"
+        print_table(title, ("figure", "AUC", "gAUC by user", "AUC by impression"), table)
+    for label, why in report["pipeline"]["left_out"].items():
+        note(f"Model '{label}' {why}.")
+
+
+def print_findings(title: str, report: dict[str, Any]) -> None:
+    """What the doctor found, worst first."""
+    findings = report["findings"]
+    if not findings:
+        note(f"{title}: nothing to report.")
+        return
+    rows = [(f["severity"], f["code"], f["count"], f["message"], f["hint"]) for f in findings]
+    print_table(title, ("severity", "code", "count", "what", "what to do"), rows)

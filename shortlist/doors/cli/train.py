@@ -1,0 +1,74 @@
+"""`shortlist train`: judge, fit, publish and promote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shortlist.doors.cli.options import Data, Home, Json, K, Seed
+from shortlist.doors.cli.output import note, print_json, progress
+from shortlist.doors.cli.reports import print_backtest
+
+Pipelines = Annotated[
+    str,
+    typer.Option("--pipelines", help="Pipeline names or TOML files, separated by commas; the first one is judged."),
+]
+
+
+def train(
+    data: Data = "newsroom",
+    pipelines: Pipelines = "",
+    k: K = 10,
+    seed: Seed = 0,
+    insist: Annotated[bool, typer.Option("--insist", help="Promote even if worse than its candidates alone.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Fit pipelines on a data set, measure the first one on the past, publish a bundle and make it current."""
+    from shortlist.core.settings import settings
+    from shortlist.data.catalog import load
+    from shortlist.jobs.train import train as run
+
+    config = settings()
+    with progress("Training", quiet=as_json) as advance:
+        advance(0, 1, f"read {data}")
+        loaded = load(data)
+        made = run(
+            loaded,
+            chosen_pipelines(pipelines),
+            home=home or config.home,
+            k=k,
+            seed=seed,
+            threads=config.threads,
+            insist=insist,
+            tracking_uri=config.tracking_uri,
+            progress=advance,
+        )
+    if as_json:
+        print_json(
+            {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused, "report": made.report}
+        )
+        return
+    print_backtest(made.report)
+    note(f"Published bundle {made.bundle.id}.")
+    if made.promoted:
+        note("It is current now. Next: shortlist serve")
+    else:
+        note(f"It was not promoted: {made.refused}")
+        note(f"Promote it anyway with: shortlist bundle promote {made.bundle.id}")
+        raise typer.Exit(1)
+
+
+def chosen_pipelines(text: str) -> list[str | Path]:
+    """The pipelines somebody named; else those of the project's folder `pipelines`; else the shipped ones."""
+    from shortlist.jobs.train import SURFACES
+
+    if text:
+        return [name.strip() for name in text.split(",") if name.strip()]
+    own = Path("pipelines")
+    if (own / "home.toml").is_file():
+        rest = sorted(path for path in own.glob("*.toml") if path.name != "home.toml")
+        return [own / "home.toml", *rest]
+    return list(SURFACES)

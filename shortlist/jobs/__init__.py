@@ -1,0 +1,1 @@
+"""Long work, run offline: training and publishing, comparisons, lists over a text file."""

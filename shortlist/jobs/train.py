@@ -1,0 +1,212 @@
+"""From a dataset to a published, measured bundle: judge on the past, fit on everything, publish, promote.
+
+The figures that go with a bundle come from the same pipeline fitted without what it is asked; the models that serve are
+then fitted on all of it. Nothing is published when the pipeline does worse than its own candidates by more than chance,
+unless the caller insists. Cost: two fits of every model, one replay.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shortlist.bundles import BundleRef, promote, publish
+from shortlist.bundles.track import mark_production, record_run
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadSpec
+from shortlist.data.dataset import Dataset
+from shortlist.data.splits import Split, split
+from shortlist.evaluation.backtest import Backtest, backtest, replay_split
+from shortlist.pipeline.pipeline import Pipeline
+
+Progress = Callable[[int, int, str], None]
+
+SURFACES = ("home", "similar", "session")
+"""Shipped pipelines that a bundle carries when the caller names none."""
+HELD_BACK = 0.8
+"""Where a log of impressions is cut for the replay: the share of them that lies before."""
+
+
+def quiet(done: int, total: int, label: str) -> None:
+    """Progress nobody watches."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run made.
+
+    Attributes:
+        bundle: the published bundle.
+        promoted: whether it is the current one now.
+        report: figures of the replay, as plain values.
+        pipelines: the fitted pipelines by surface.
+        refused: why it was not promoted, or "".
+    """
+
+    bundle: BundleRef
+    promoted: bool
+    report: dict[str, Any]
+    pipelines: dict[str, Pipeline]
+    refused: str = ""
+
+
+def judge(data: Dataset, pipeline: str | Path = "home", *, k: int = 10, seed: int = 0, threads: int = 2) -> Backtest:
+    """Replay the end of the log through a pipeline that has not seen it.
+
+    Data with logged impressions is cut at a moment and every later impression is asked at its own time; other data is
+    asked for each user's last event, because many public logs hold one sitting per user.
+
+    Raises:
+        BadSpec: the pipeline cannot be built on this data.
+        EmptyTraining: nothing is left to learn from or to ask.
+    """
+    return backtest(pipeline, _cut(data), k, seed=seed, threads=threads)
+
+
+def fit_pipelines(
+    data: Dataset,
+    pipelines: Sequence[str | Path] = SURFACES,
+    *,
+    seed: int = 0,
+    threads: int = 2,
+    progress: Progress = quiet,
+) -> dict[str, Pipeline]:
+    """Fit several pipelines on one dataset; a model that two of them name alike is fitted once.
+
+    Returns:
+        Fitted pipelines by surface.
+
+    Raises:
+        BadSpec: two pipelines claim one surface, or give one label to different models.
+    """
+    ctx = FitContext(seed=seed, threads=threads)
+    out: dict[str, Pipeline] = {}
+    fitted: dict[str, Any] = {}
+    described: dict[str, Any] = {}
+    for done, source in enumerate(pipelines):
+        pipe = Pipeline.load(source)
+        surface = pipe.spec.surface
+        progress(done, len(pipelines), f"fit {pipe.spec.name}")
+        if surface in out:
+            hint = "Give each pipeline its own `surface`."
+            raise BadSpec(f"Two pipelines answer the surface '{surface}'.", hint=hint, field="surface")
+        for model in pipe.spec.resolved["model"]:
+            if described.setdefault(model["label"], model) != model:
+                raise BadSpec(
+                    f"Pipeline '{pipe.spec.name}' calls another model '{model['label']}' than an earlier one does.",
+                    hint="Labels are shared within a bundle: rename one of them.",
+                    field="label",
+                )
+        out[surface] = pipe.fit(data, ctx, fitted=fitted)
+        fitted |= pipe.models
+    progress(len(pipelines), len(pipelines), "")
+    return out
+
+
+def train(
+    data: Dataset,
+    pipelines: Sequence[str | Path] = SURFACES,
+    *,
+    home: Path,
+    k: int = 10,
+    seed: int = 0,
+    threads: int = 2,
+    insist: bool = False,
+    tracking_uri: str | None = None,
+    progress: Progress = quiet,
+) -> Trained:
+    """Judge the first pipeline, fit all of them on everything, publish a bundle and promote it.
+
+    Args:
+        data: what to learn from.
+        pipelines: shipped names or files; the first is the one that is judged.
+        home: folder under which bundles and runs are kept.
+        k: list length of the figures.
+        seed: of fits and draws.
+        threads: cores a fit may use.
+        insist: promote even if the replay says that the pipeline is worse than its candidates alone.
+        tracking_uri: where to record the run with MLflow besides the JSON under `home`; None nowhere.
+        progress: called with (steps done, steps in all, what is done next).
+
+    Raises:
+        BadSpec: a pipeline does not fit the data.
+        StoreUnavailable: the bundle could not be written; nothing is published.
+    """
+    began = time.time()
+    steps = 3 + len(pipelines)
+    progress(0, steps, f"replay {pipelines[0]}")
+    judged = judge(data, pipelines[0], k=k, seed=seed, threads=threads)
+    fitted = fit_pipelines(
+        data,
+        pipelines,
+        seed=seed,
+        threads=threads,
+        progress=lambda i, n, what: progress(1 + i, steps, what or "publish"),
+    )
+    models: dict[str, Any] = {}
+    for pipe in fitted.values():
+        models |= pipe.models
+    report = judged.to_dict()
+    figures = _figures(report)
+    bundle = publish(
+        home / "bundles",
+        data=data,
+        models=models,
+        specs={surface: pipe.spec for surface, pipe in fitted.items()},
+        metrics=figures,
+        seed=seed,
+        protocol=report["protocol"],
+    )
+    progress(steps - 1, steps, "promote")
+    refused = "" if insist else worse_than_its_candidates(judged)
+    if not refused:
+        promote(home / "bundles", bundle.id)
+    record_run(
+        home,
+        name=f"train {data.name}",
+        params={"pipelines": [str(p) for p in pipelines], "k": k, "seed": seed, "models": _settings(models)},
+        metrics=figures,
+        bundle=bundle,
+        started_at=began,
+        tracking_uri=tracking_uri,
+    )
+    if tracking_uri is not None and not refused:
+        mark_production(home, bundle.id, tracking_uri)
+    progress(steps, steps, "")
+    return Trained(bundle, not refused, report, fitted, refused)
+
+
+def worse_than_its_candidates(judged: Backtest) -> str:
+    """Why a pipeline should not serve: its lists are worse than its own candidates by more than chance; else ""."""
+    found = judged.comparison
+    if found.high < 0:
+        return (
+            f"{found.metric} of the full pipeline is {found.mean_a:.4f}, of its candidates alone {found.mean_b:.4f} "
+            f"(difference {found.difference:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f})."
+        )
+    return ""
+
+
+def _cut(data: Dataset) -> Split:
+    if data.clock == "unix" and data.impressions is not None and len(data.impressions):
+        return replay_split(data, HELD_BACK)
+    made: Split = split(data, "leave-last-out")
+    return made
+
+
+def _figures(report: dict[str, Any]) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "pipeline": report["full"]["metrics"],
+        "candidates": report["candidates"]["metrics"],
+        "found": report["found"],
+    }
+    for label, ranker in report["ranker"].items():
+        figures[label] = {"auc": ranker["auc"], "gauc": ranker["gauc"]}
+    return figures
+
+
+def _settings(models: dict[str, Any]) -> dict[str, Any]:
+    return {label: model.get_params() for label, model in models.items()}

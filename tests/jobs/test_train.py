@@ -1,0 +1,93 @@
+import json
+
+import numpy as np
+import pytest
+
+from shortlist import bundles
+from shortlist.core.errors import BadSpec
+from shortlist.jobs import train as job
+from shortlist.testing.worlds import small_log
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    data = small_log(n_users=80, n_items=40)
+    return home, data, job.train(data, home=home, k=5)
+
+
+def test_the_bundle_is_current_whole_and_complete(trained):
+    home, data, made = trained
+    assert made.promoted
+    assert bundles.current(home / "bundles").id == made.bundle.id
+    loaded = bundles.load(made.bundle.path)
+    assert set(loaded.specs) == set(job.SURFACES)
+    assert {"trails", "content", "markov", "item_knn"} <= set(loaded.models)
+    assert loaded.data.fingerprint == data.fingerprint
+
+
+def test_the_report_says_how_it_was_measured(trained):
+    _, data, made = trained
+    report = made.report
+    assert report["fingerprint"] == data.fingerprint
+    assert report["protocol"]
+    assert report["requests"] > 0
+    low, high = report["full"]["interval"]["ndcg@5"]
+    assert low <= report["full"]["metrics"]["ndcg@5"] <= high
+    json.dumps(report, allow_nan=False)
+
+
+def test_every_run_is_recorded_with_its_settings_and_figures(trained):
+    home, _, made = trained
+    runs = [json.loads(path.read_text()) for path in (home / "runs").glob("*.json")]
+    assert len(runs) == 1
+    text = json.dumps(runs[0])
+    assert made.bundle.id in text
+    assert "ndcg@5" in text
+
+
+def test_serving_models_know_the_whole_log_but_the_figures_do_not(trained):
+    _, data, made = trained
+    pipe = made.pipelines["home"]
+    assert pipe.data.n_events == data.n_events
+    assert made.report["requests"] < data.n_events
+
+
+def test_shared_labels_are_fitted_once(trained):
+    _, _, made = trained
+    assert made.pipelines["home"].models["trails"] is made.pipelines["session"].models["trails"]
+
+
+def test_one_label_for_two_models_is_refused(tmp_path):
+    text = (
+        'name = "{name}"\n[[model]]\nlabel = "m"\nuse = "trails"\nconfig = {{ window = {window} }}\n'
+        '[[source]]\nuse = "model"\nmodel = "m"\n[[scorer]]\nuse = "first_score"\ncolumns = ["score.m"]\n'
+    )
+    for name, window in (("one", 5), ("two", 6)):
+        (tmp_path / f"{name}.toml").write_text(text.format(name=name, window=window))
+    with pytest.raises(BadSpec, match="calls another model 'm'"):
+        job.fit_pipelines(small_log(), [tmp_path / "one.toml", tmp_path / "two.toml"])
+
+
+def test_a_pipeline_worse_than_its_candidates_is_not_promoted(tmp_path, monkeypatch):
+    """The scorer turns the order upside down; the replay notices, the bundle is kept but does not serve."""
+    spec = (
+        'name = "upside-down"\nsurface = "home"\n[[model]]\nlabel = "trails"\nuse = "trails"\n'
+        '[[query]]\nuse = "history"\n[[source]]\nuse = "model"\nmodel = "trails"\nk = 40\n'
+        '[[filter]]\nuse = "seen"\n[[scorer]]\nuse = "blend"\nweights = { "score.trails" = -1.0 }\n'
+    )
+    (tmp_path / "upside.toml").write_text(spec)
+    data = small_log(n_users=200, n_items=40)
+    made = job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5)
+    assert not made.promoted
+    assert "ndcg@5" in made.refused
+    assert bundles.current(tmp_path / "bundles") is None
+    assert job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5, insist=True).promoted
+
+
+def test_data_without_impressions_is_judged_by_last_events():
+    from dataclasses import replace
+
+    judged = job.judge(replace(small_log(), impressions=None), k=5)
+    assert judged.to_dict()["protocol"] == "leave-last-out"
+    assert np.isfinite(judged.found)
