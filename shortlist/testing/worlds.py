@@ -98,7 +98,7 @@ def planted_cycle(items: int = 12, users: int = 24, steps: int = 9) -> World:
 
 
 def small_log(n_users: int = 40, n_items: int = 32, events_per_user: int = 12, seed: int = 0) -> Dataset:
-    """A log with four topics, tastes, text, categories and impressions: what every model can be fitted on."""
+    """A log with four topics, tastes, text, categories, profiles and impressions: what every part can work on."""
     import polars as pl
 
     rng = np.random.default_rng(seed)
@@ -136,7 +136,14 @@ def small_log(n_users: int = 40, n_items: int = 32, events_per_user: int = 12, s
         item=np.concatenate([s[2] for s in shown]).astype(np.int64),
         clicked=np.concatenate(clicked),
     )
-    return Dataset(data.name, data.interactions, data.users, data.items, item_table, None, impressions)
+    user_table = pl.DataFrame(
+        {
+            "user_id": data.users.ids,
+            "age": rng.integers(18, 80, n_users),
+            "segment": [topics[u % len(topics)] for u in range(n_users)],
+        }
+    )
+    return Dataset(data.name, data.interactions, data.users, data.items, item_table, user_table, impressions)
 
 
 def greedy_is_wrong() -> tuple[Candidates, np.ndarray, list[int]]:

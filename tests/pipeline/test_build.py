@@ -91,7 +91,8 @@ def test_a_blend_may_name_what_was_left_out_but_not_what_never_was(plain, world)
 def test_conditions(world):
     assert unmet(["category", "model:x|price"], world) == ""
     assert unmet(["category", "model:x"], world) == "model:x"
-    assert unmet(["profile:age"], world) == "profile:age"
+    assert unmet(["profile:age"], world) == ""
+    assert unmet(["profile:height"], world) == "profile:height"
     assert unmet(["impressions"], world, ["impressions"]) == ""
     with pytest.raises(BadSpec, match="no known kind"):
         unmet(["modle:x"], world)

@@ -63,7 +63,7 @@ def promote(bundle_id: BundleId, home: Home = None) -> None:
 
 @app.command("rollback")
 def rollback(home: Home = None) -> None:
-    """Return to the bundle that was current before."""
+    """Return to the bundle that was current before; running servers as with promote."""
     from shortlist import bundles
 
     note(f"{bundles.rollback(root(home))} is current again.")

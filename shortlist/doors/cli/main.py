@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer import Context
 from typer.core import TyperGroup
 
 from shortlist._version import __version__
@@ -30,8 +31,15 @@ EXIT_CODES: tuple[tuple[type[ShortlistError], int], ...] = (
 )
 
 
+ORDER = ("demo", "init", "doctor", "data", "model", "pipeline", "train", "eval", "recommend", "bundle", "serve")
+
+
 class InOrder(TyperGroup):
     """Lists commands in the order of the loop, not of the alphabet."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Names as help prints them."""
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
 app = typer.Typer(

@@ -52,10 +52,14 @@ def show(
 
 
 @app.command("check")
-def check(name: Name = "home", data: Data = "newsroom") -> None:
+def check(name: Name = "home", data: Data = "newsroom", as_json: Json = False) -> None:
     """Build a pipeline on a data set; names the stage and what it lacks."""
     rows = _built(name, data)
     left_out = [row for row in rows if row.left_out]
+    if as_json:
+        reasons = [{"section": row.section, "name": row.name, "reason": row.left_out} for row in left_out]
+        print_json({"name": name, "data": data, "stages": len(rows) - len(left_out), "left_out": reasons})
+        return
     note(f"{name} can be built on {data}: {len(rows) - len(left_out)} stages.")
     for row in left_out:
         note(f"  left out: {row.section} {row.name}, {row.left_out}")

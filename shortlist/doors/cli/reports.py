@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from shortlist.doors.cli.output import note, print_table
+from shortlist.doors.cli.output import console, note, print_table
+
+WIDE = 110
+"""Columns a terminal needs for every figure of a leaderboard."""
 
 
 def print_leaderboard(board: dict[str, Any]) -> None:
     """One row per model: the first metric with its interval, then the others, then what it cost."""
     rows = [row for row in board["rows"] if not row.get("error")]
-    shown = [name for name in (rows[0]["metrics"] if rows else {}) if name.split("@")[0] in {"recall", "ndcg", "map"}]
+    # A terminal of 80 columns has room for two metrics and what the fit cost.
+    wide = console.width >= WIDE
+    wanted = {"recall", "ndcg", "map"} if wide else {"recall", "ndcg"}
+    shown = [name for name in (rows[0]["metrics"] if rows else {}) if name.split("@")[0] in wanted]
     first = shown[0] if shown else ""
     table = []
     for row in rows:
         low, high = row["interval"].get(first, (None, None))
-        interval = "-" if low is None else f"{low:.4f} to {high:.4f}"
+        interval = "-" if low is None else f"{low:.3f} to {high:.3f}"
         metrics = [row["metrics"].get(name) for name in shown]
-        table.append([row["label"], *metrics, interval, row["fit_seconds"], row["predict_seconds"], row["peak_mb"]])
+        cost = [row["fit_seconds"], *([row["predict_seconds"], row["peak_mb"]] if wide else [])]
+        table.append([row["label"], *metrics, interval, *cost])
     strict = ", strict" if board["strict"] else ""
     title = f"{board['data']}, protocol {board['protocol']}{strict}, k={board['k']}, fingerprint {board['fingerprint']}"
-    columns = ("model", *shown, f"{first} 95 %", "fit s", "predict s", "peak MB")
+    costs = ("fit s", "predict s", "peak MB") if wide else ("fit s",)
+    columns = ("model", *shown, f"{first} 95 %", *costs)
     print_table(title, columns, table)
     for row in board["rows"]:
         if row.get("error"):

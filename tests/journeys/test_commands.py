@@ -1,0 +1,93 @@
+"""Every command that reports: what it prints for people and for scripts."""
+
+import json
+
+import pytest
+
+
+def test_models_are_listed_and_explained(shell):
+    rows = shell.json("model", "list")["rows"]
+    assert set(rows[0]) == {"name", "kind", "extra", "about"}
+    assert {"trails", "ease", "als", "logistic", "gbdt"} <= {row["name"] for row in rows}
+    shown = shell.json("model", "show", "trails")
+    assert {"window", "beta"} <= {setting["name"] for setting in shown["config"]}
+    assert all(setting["about"] for setting in shown["config"])
+    out, _ = shell.run("model", "show", "trails")
+    assert "window" in out
+    _, err = shell.run("model", "show", "trial", code=2)
+    assert "trails" in err
+
+
+def test_data_sets_are_listed_read_checked_and_split(shell, shop_csv):
+    rows = {row["name"]: row for row in shell.json("data", "list")["rows"]}
+    assert rows["newsroom"]["here"] is True
+    facts = shell.json("data", "load", shop_csv)
+    assert (facts["users"], facts["interactions"], facts["impressions"]) == (60, 600, 0)
+    assert "findings" in shell.json("data", "check", shop_csv)
+    parts = shell.json("data", "split", shop_csv, "--protocol", "leave-last-out")
+    assert parts["protocol"] == "leave-last-out"
+    out, _ = shell.run("data", "load", shop_csv)
+    assert "fingerprint" in out
+
+
+def test_the_installation_is_checked(shell, monkeypatch):
+    report = shell.json("doctor")
+    assert report["ok"]
+    assert {"python", "shortlist", "home folder", "address"} <= {row["check"] for row in report["checks"]}
+    shell.env["SHORTLIST_SERVING__HOST"] = "0.0.0.0"
+    out, _ = shell.run("doctor", code=1)
+    assert "API_KEY" in out
+    shell.env["SHORTLIST_SERVING__PORT"] = "many"
+    _, err = shell.run("doctor", code=2)
+    assert "serving.port" in err
+
+
+def test_pipelines_are_shown_and_checked(shell, shop_csv):
+    spec = shell.json("pipeline", "show", "home")
+    assert len(spec["hash"]) == 12
+    built = shell.json("pipeline", "show", "home", "--data", shop_csv)
+    assert built["hash"] == spec["hash"]
+    names = {row["name"] for row in built["stages"]}
+    assert "trails" in names
+    left_out = [row for row in built["stages"] if row["left_out"]]
+    assert left_out, "a log without text leaves the content stages out, and says so"
+    assert shell.json("pipeline", "check", "home", "--data", shop_csv)["stages"] > 5
+    (shell.folder / "bad.toml").write_text('name = "bad"\n[[source]]\nuse = "populr"\n')
+    _, err = shell.run("pipeline", "check", "bad.toml", "--data", shop_csv, code=2)
+    assert "Did you mean 'popular'" in err
+
+
+def test_models_are_compared_user_by_user(shell, shop_csv):
+    found = shell.json("eval", "compare", "popularity", "markov", "--data", shop_csv, "-k", "5")
+    row = found["metrics"]["ndcg@5"]
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert row["wins"] + row["ties"] + row["losses"] == found["requests"]
+    board = shell.json("eval", "run", "markov", "--data", shop_csv, "-k", "5")
+    assert {"random", "popularity", "item_knn", "markov"} == {row["model"] for row in board["rows"]}
+
+
+def test_a_whole_pipeline_is_replayed(shell, shop_csv):
+    report = shell.json("eval", "backtest", "home", "--data", shop_csv, "-k", "5")
+    assert report["protocol"] == "leave-last-out"
+    assert report["full"]["metrics"].keys() == report["candidates"]["metrics"].keys()
+    out, err = shell.run("eval", "backtest", "home", "--data", shop_csv, "-k", "5")
+    assert "full pipeline" in out
+    assert "better for" in err
+
+
+def test_a_bundle_is_shown(shell, shop_csv):
+    made = shell.json("train", "--data", shop_csv)
+    manifest = json.loads(shell.run("bundle", "show", made["bundle"])[0])
+    assert manifest["data"]["name"] == "events"
+    assert {"home", "similar", "session"} == set(manifest["pipelines"])
+    _, err = shell.run("bundle", "show", "../../etc/passwd", code=2)
+    assert "not a bundle id" in err or "bundle" in err
+
+
+@pytest.mark.parametrize("args", [("--help",), ("eval", "--help"), ("eval", "leaderboard", "--help")])
+def test_help_says_what_to_type(shell, args):
+    out, _ = shell.run(*args)
+    assert "Usage" in out
+    if args == ("--help",):
+        order = [out.index(f"\n  {name} ") for name in ("demo", "init", "doctor", "data", "train", "eval", "serve")]
+        assert order == sorted(order), "commands stand in the order of the loop"
