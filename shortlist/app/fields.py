@@ -89,7 +89,8 @@ def texts_of(catalogue: ItemTable, items: Sequence[int]) -> list[tuple[int, str]
     nobody = np.empty(0, np.int64)
     nothing = Interactions(nobody, nobody, np.empty(0), np.empty(0, np.float32), np.empty(0, np.int16))
     frame = pl.DataFrame(cells) if cells else None
-    texts = item_text(Dataset("changes", nothing, Vocab(), Vocab(str(item) for item in items), frame))
+    changes = Dataset("changes", nothing, Vocab(), Vocab(str(item) for item in items), frame)
+    texts = item_text(changes, labels=True)
     return list(zip(items, texts, strict=True))
 
 

@@ -23,6 +23,8 @@ from shortlist.app.questions import MAX_K, Question
 from shortlist.app.reasons import reasons_of
 from shortlist.core.errors import DependencyError, ShortlistError, StageError
 from shortlist.core.types import History, Requests, Slates
+from shortlist.pipeline.stages.filters.duplicate_title import DuplicateTitle
+from shortlist.pipeline.stages.filters.seen import Seen
 
 if TYPE_CHECKING:
     from shortlist.app.service import Service
@@ -111,8 +113,10 @@ def run_pipeline(
     Raises:
         ShortlistError: the pipeline failed and nothing could stand in for it.
     """
+    # Whoever brings candidates wants them ranked, those the user had before included; what is forbidden still goes.
+    skip = () if requests.given is None else _choices(runner)
     try:
-        slates = runner.run(requests, filter=expression, explain=explain)
+        slates = runner.run(requests, filter=expression, explain=explain, skip=skip)
         return Run(requests, slates, runner, runner.served_by(slates))
     except (DependencyError, StageError) as error:
         stand_in = state.rescues.get(requests.surface)
@@ -123,6 +127,12 @@ def run_pipeline(
         return Run(requests, stand_in.run(requests, filter=expression, explain=explain), stand_in, RESCUE, failed)
     except ShortlistError:
         raise StageError("Neither the pipeline nor its stand-in could answer.") from None
+
+
+def _choices(runner: Runner) -> tuple[str, ...]:
+    """Names of the filters that choose among good items instead of forbidding bad ones."""
+    stages = [stage for section in ("early", "filter") for stage in runner.stages.get(section, ())]
+    return tuple(stage.name for stage in stages if isinstance(stage, Seen | DuplicateTitle))
 
 
 def listed(state: State, slates: Slates) -> tuple[list[int], list[float | None]]:

@@ -68,7 +68,7 @@ class State:
         self.catalogue = ItemTable.from_dataset(data)
         self.profiles = UserTable.from_dataset(data)
         self.counts = EventCounts.from_dataset(data)
-        self.text = TextIndex(item_text(data))
+        self.text = TextIndex(item_text(data, labels=True))
         self.clock = clock
         self.seq = 0
         self.n_events = np.bincount(data.interactions.user, minlength=data.n_users).tolist()

@@ -7,6 +7,7 @@ the working directory, then the defaults below.
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from shortlist.core.errors import BadConfig
+from shortlist.core.errors import BadConfig, nearest_hint
 
 
 class StoreSettings(BaseModel):
@@ -101,14 +102,27 @@ def read_settings(**overrides: Any) -> Settings:
     """
     try:
         return Settings(**overrides)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadConfig(f"shortlist.toml cannot be read: {error}.", hint="Correct that place of the file.") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise BadConfig(f"There is no setting '{name}'.", hint=nearest_hint(name, _names()), field=name) from None
         raise BadConfig(
             f"Setting '{name}' is not valid: {first['msg']}.",
             hint="Correct it in the environment (SHORTLIST_...) or in shortlist.toml.",
             field=name,
         ) from None
+
+
+def _names() -> list[str]:
+    """Every setting by its dotted name."""
+    found = []
+    for name, info in Settings.model_fields.items():
+        inner = info.default
+        found += [f"{name}.{key}" for key in type(inner).model_fields] if isinstance(inner, BaseModel) else [name]
+    return found
 
 
 @cache

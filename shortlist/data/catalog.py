@@ -28,6 +28,9 @@ ALIASES = {
 # Readers that recognise their own file names, then those that take any table, in the order they are tried.
 _SPECIFIC = ("movielens", "mind", "gowalla", "book_synthetic")
 _GENERAL = ("parquet", "csv", "jsonl", "sequences")
+# A file of a public set, and the one without which it cannot be read.
+_HALVES = (("news.tsv", "behaviors.tsv"), ("u.data", "u.item"), ("ratings.dat", "movies.dat"))
+_TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class KnownSet:
         folder: its folder under the data folder.
         member: which zip or folder inside, by a part of its name; "" for the place itself or the only match.
         options: what the reader is told.
+        holds: a file that tells the set from its siblings, or "".
     """
 
     name: str
@@ -47,6 +51,7 @@ class KnownSet:
     folder: str
     member: str = ""
     options: tuple[tuple[str, str], ...] = ()
+    holds: str = ""
 
     def __call__(self, *, path: Path | None = None, **options: Any) -> Dataset:
         """Read the set, from `path` if given. Raises: SchemaMismatch when it is absent or broken."""
@@ -55,6 +60,7 @@ class KnownSet:
             raise absent(self.name, self.folder)
         reader = registry.load(self.reader, "reader")
         found = [place for place in places(home) if reader.detects(place) or (self.options and _has(place, self))]
+        found = [place for place in found if not self.holds or place.has(self.holds)]
         chosen = [place for place in found if self.member in Path(place.label).name] or found
         if not chosen:
             raise SchemaMismatch(
@@ -68,6 +74,7 @@ def newsroom(*, path: Path | None = None, **options: Any) -> Dataset:
     """The bundled newsroom world, made on first use and kept under the home folder."""
     from shortlist.data.worlds.newsroom import newsroom as make
 
+    refuse_unknown(make, options, "the newsroom")
     return make(path=path, **options)
 
 
@@ -75,9 +82,9 @@ BEAUTY = KnownSet("beauty", "sequences", "amazon-5core-seq", options=(("file", "
 BOOK_SYNTHETIC = KnownSet("book-synthetic", "book_synthetic", "book-synthetic")
 GOWALLA = KnownSet("gowalla", "gowalla", "gowalla-lightgcn")
 MIND_SMALL_SAMPLE = KnownSet("mind-small-sample", "mind", "mind-small-sample", member="train")
-ML_100K = KnownSet("ml-100k", "movielens", "ml-100k")
-ML_1M = KnownSet("ml-1m", "movielens", "ml-1m")
-ML_LATEST_SMALL = KnownSet("ml-latest-small", "movielens", "ml-latest-small", member="2018")
+ML_100K = KnownSet("ml-100k", "movielens", "ml-100k", holds="u.data")
+ML_1M = KnownSet("ml-1m", "movielens", "ml-1m", holds="movies.dat")
+ML_LATEST_SMALL = KnownSet("ml-latest-small", "movielens", "ml-latest-small", member="2018", holds="ratings.csv")
 SPORTS = KnownSet("sports", "sequences", "amazon-5core-seq", options=(("file", "Sports_and_Outdoors.txt"),))
 
 
@@ -135,6 +142,8 @@ def read_path(path: Path, **options: Any) -> Dataset:
     name = path.name.split(".", 1)[0] or "data"
     found = places(path)
     for kinds in (_SPECIFIC, _GENERAL):
+        if kinds is _GENERAL:
+            _refuse_half(found[0])
         for kind in kinds:
             reader = registry.load(kind, "reader")
             # Official sets may lie one level down, in a zip or folder; a table must be where the path points.
@@ -145,7 +154,8 @@ def read_path(path: Path, **options: Any) -> Dataset:
     raise SchemaMismatch(
         f"{path} is not in a format known here.",
         hint=f"Found: {inside}. Expected MovieLens, MIND (behaviors.tsv, news.tsv), or interactions as CSV, Parquet or "
-        "JSONL with user_id, item_id, timestamp (and items.*, users.* beside them).",
+        "JSONL with user_id, item_id, timestamp, called interactions.* where there are several tables "
+        "(and items.*, users.* beside them).",
     )
 
 
@@ -186,6 +196,16 @@ def _read(kind: str, place: Folder, name: str, options: dict[str, Any]) -> Datas
 
 def _has(place: Folder, known: KnownSet) -> bool:
     return place.has(dict(known.options)["file"])
+
+
+def _refuse_half(place: Folder) -> None:
+    """Half of a public set is not a table of its own. Raises: SchemaMismatch."""
+    tables = [name for name in place.files if name.endswith(_TABLES)]
+    for present, absent in _HALVES:
+        if place.has(present) and not place.has(absent) and tables in ([], [present]):
+            raise SchemaMismatch(
+                f"{place.label} has {present}, but no {absent}.", hint="Give the folder that holds both."
+            )
 
 
 def _preferred(fitting: list[Folder]) -> Folder:

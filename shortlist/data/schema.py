@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shortlist.core.errors import SchemaMismatch
 from shortlist.core.lazy import import_extra
 from shortlist.core.types import Floats, Ints, offsets_of
 from shortlist.data.dataset import Dataset, Impressions, Interactions
@@ -28,11 +29,24 @@ if TYPE_CHECKING:
 ALIASES: dict[str, tuple[str, ...]] = {
     "user_id": ("userid", "user", "uid", "visitorid", "customerid", "reviewerid"),
     "item_id": ("itemid", "item", "movieid", "newsid", "articleid", "productid", "bookid", "iid", "asin"),
-    "timestamp": ("timestamp", "datetime", "occurredat", "time", "at", "ts", "unixtime", "createdat", "date"),
-    "value": ("value", "weight", "rating", "eventvalue", "stars"),
+    "timestamp": (
+        "timestamp",
+        "datetime",
+        "occurredat",
+        "time",
+        "at",
+        "ts",
+        "unixtime",
+        "createdat",
+        "date",
+        "unixreviewtime",
+    ),
+    "value": ("value", "weight", "rating", "eventvalue", "stars", "overall"),
     "event": ("event", "eventtype", "feedbacktype", "interactiontype", "type"),
 }
 KINDS = frozenset({"item", "user", "impression", "interaction"})
+# Value columns that say how much somebody liked something; without a type column the events are ratings.
+RATINGS = frozenset({"rating", "stars", "overall"})
 # Item and user columns that hold several values in one cell.
 LISTS = frozenset({"genres", "categories", "tags", "labels", "keywords"})
 _ID_HINT = "Ids are text of 1 to 256 bytes in Unicode NFC without control or invisible characters."
@@ -106,7 +120,7 @@ def dataset_from_frames(
     else:
         value = _values(log[value_column], value_column, known["events"])
     if types is None:
-        named = _letters(value_column or "") in {"rating", "stars"}
+        named = _letters(value_column or "") in RATINGS
         kind: Ints = np.zeros(log.height, np.int16)
         type_names = ("rating" if named else "interaction",)
     else:
@@ -140,7 +154,10 @@ def to_polars(table: Any, origin: Origin) -> pl.DataFrame:
     module = type(table).__module__.split(".", maxsplit=1)[0]
     if module == "pandas":
         import_extra("pyarrow", "pandas")
-        return pl.from_pandas(table, nan_to_null=False)
+        try:
+            return pl.from_pandas(table, nan_to_null=False)
+        except (TypeError, ValueError, pl.exceptions.PolarsError):
+            raise _mixed(table, origin) from None
     if hasattr(table, "__arrow_c_stream__") or isinstance(table, dict | list):
         try:
             return pl.DataFrame(table, strict=True)
@@ -152,6 +169,22 @@ def to_polars(table: Any, origin: Origin) -> pl.DataFrame:
         f"a {type(table).__name__} is not a table",
         "Give a polars, pandas or Arrow table or a dict of columns.",
     )
+
+
+def _mixed(table: Any, origin: Origin) -> SchemaMismatch:
+    """The error for a pandas frame that cannot be converted: its first column that holds several types."""
+    import polars as pl
+
+    for column in table.columns:
+        try:
+            pl.from_pandas(table[[column]], nan_to_null=False)
+        except (TypeError, ValueError, pl.exceptions.PolarsError):
+            return origin.mismatch(
+                f"column '{column}' holds values of several types",
+                "Give it one type: ids are text, or whole numbers without gaps.",
+                str(column),
+            )
+    return origin.mismatch("the columns do not form a table", "Give every column a name of its own.")
 
 
 def find_column(columns: Sequence[str], role: str, origin: Origin) -> str | None:
@@ -293,7 +326,7 @@ def _values(values: pl.Series, column: str, origin: Origin) -> Floats:
         number = values.cast(pl.Float64, strict=False)
     else:
         raise origin.mismatch(f"column '{column}' is of type {kind}, not a number", hint, column)
-    if _letters(column) not in {"rating", "stars"}:
+    if _letters(column) not in RATINGS:
         # A log of several event types carries a value only where it has one.
         number = pl.select(pl.when(empty).then(1.0).otherwise(number)).to_series()
     wide = number.fill_null(np.nan).to_numpy()

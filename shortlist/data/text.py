@@ -9,8 +9,13 @@ _BODIES = ("abstract", "overview", "plot", "description", "text")
 _WORDS = ("genres", "categories", "tags", "category", "subcategory", "brand")
 
 
-def item_text(data: Dataset) -> list[str]:
+def item_text(data: Dataset, *, labels: bool = False) -> list[str]:
     """What every item is about: "Title. Body", the body being abstract, overview or plot, else genres and tags.
+
+    Args:
+        data: with an item table.
+        labels: add category, genres and tags even where there is a body, as search wants and models of content do
+            not, because they would count a broad label as much as a telling word.
 
     Returns:
         M strings; "" where nothing is known.
@@ -41,6 +46,9 @@ def item_text(data: Dataset) -> list[str]:
         listed = pl.concat_str(words, separator=" ", ignore_nulls=True) if words else pl.lit(None, pl.String)
         filled = pl.when(listed != "").then(listed)
         parts.append(pl.coalesce([*bodies, filled]))
+        if labels and bodies and words:
+            # Not twice where the labels already stand for the body.
+            parts.append(pl.when(pl.coalesce([*bodies]).is_not_null()).then(filled))
     if not parts:
         return [""] * data.n_items
     joined = pl.concat_str(parts, separator=". ", ignore_nulls=True)

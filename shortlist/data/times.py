@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shortlist.core.errors import BadConfig
 from shortlist.core.types import Floats
 from shortlist.data.origin import Origin
 
@@ -36,9 +37,12 @@ def to_seconds(values: pl.Series, origin: Origin, *, column: str, unit: str = "s
     Raises:
         BadRow: names the first row that has no time or an impossible one.
         SchemaMismatch: the column is of a type that cannot be a time.
+        BadConfig: no such unit.
     """
     import polars as pl
 
+    if unit not in UNITS:
+        raise BadConfig(f"There is no time unit '{unit}'.", hint=f"Use {', '.join(UNITS)}.", field="time_unit")
     kind = values.dtype
     if kind == pl.Datetime:
         out = values.dt.timestamp("us").cast(pl.Float64) / 1e6

@@ -18,31 +18,23 @@ from typing import Any
 import numpy as np
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import LeakDetected, ShortlistError
+from shortlist.core.errors import LeakDetected
 from shortlist.core.order import keep_best
-from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, StageTrace, offsets_of
+from shortlist.core.types import Candidates, History, Ints, Requests, StageTrace, offsets_of
 from shortlist.data.dataset import Dataset, Impressions
 from shortlist.data.splits import Split, Targets, global_time
 from shortlist.evaluation.evaluator import METRICS, evaluate
 from shortlist.evaluation.lists import positions
-from shortlist.evaluation.metrics import (
-    auc,
-    auc_by_chance,
-    calibration_error,
-    gauc,
-    log_loss,
-    normalised_entropy,
-)
+from shortlist.evaluation.rankers import LEAKY, judge_rankers, shuffled_labels
 from shortlist.evaluation.result import Result, compare, plain
 from shortlist.evaluation.stats import Comparison
 from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import PipelineSpec
-from shortlist.pipeline.training import TrainingRows, latest, training_rows
+from shortlist.pipeline.training import latest
 
-LEAKY = "leaky: profiles, counts and models include the scored clicks"
-"""Name of the careless figure."""
+__all__ = ["LEAKY", "Backtest", "Recorder", "backtest", "replay_split", "shuffled_labels"]
+
 HEADLINE = "ndcg"
 
 
@@ -192,7 +184,7 @@ def backtest(
         candidates=alone,
         found=_found(table, targets),
         comparison=compare(full, alone, f"{HEADLINE}@{k}", seed=seed),
-        ranker={} if shown is None else _rankers(fitted, runner, split, shown, ctx, leaky),
+        ranker={} if shown is None else judge_rankers(fitted, runner, split, shown, ctx, leaky),
         stages=slates.trace.stages,
         decisions=recorder,
         pipeline={"name": fitted.spec.name, "hash": fitted.spec.hash, "left_out": dict(fitted.notes)},
@@ -294,114 +286,3 @@ def _found(table: Candidates, targets: Targets) -> float:
     wanted = np.bincount(row, minlength=len(targets))
     share = np.bincount(row, got, minlength=len(targets)) / np.maximum(wanted, 1)
     return float(share[wanted > 0].mean()) if (wanted > 0).any() else float("nan")
-
-
-# --- rankers ---------------------------------------------------------------------------------------------------------
-
-
-def _rankers(
-    fitted: Pipeline, runner: Runner, split: Split, shown: Impressions, ctx: FitContext, leaky: bool
-) -> dict[str, dict[str, Any]]:
-    """Figures of each fitted ranker on the rows of logged impressions."""
-    rankers = {label: model for label, model in fitted.models.items() if hasattr(model, "fit_rows")}
-    if not rankers or not shown.clicked.any() or shown.clicked.all():
-        return {}
-    rows = training_rows(runner, split.data, shown)
-    user = shown.user[rows.group]
-    careless = _careless_rows(fitted, split, shown, ctx) if leaky else None
-    out: dict[str, dict[str, Any]] = {}
-    for label, ranker in rankers.items():
-        columns = list(ranker.columns_)
-        score = _scores(ranker, rows)
-        out[label] = {
-            "rows": len(rows),
-            **_figures(rows.label, score, user, rows.group),
-            "columns": {name: plain(auc(rows.label, rows.columns[name])) for name in columns},
-            "shuffled": shuffled_labels(ranker, rows, ctx),
-        }
-        if careless is not None:
-            past, now = careless
-            twin = type(ranker)(**ranker.get_params())
-            twin.fit_rows({name: past.columns[name] for name in columns}, past.label, past.group, ctx)
-            figures = _figures(now.label, _scores(twin, now), user, now.group)
-            out[label]["leaky"] = {"name": LEAKY, **figures}
-    return out
-
-
-def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str, float | None]:
-    """Figures of scored rows; those of probabilities only where the scores are some."""
-    figures = {
-        "auc": auc(label, score),
-        "gauc": gauc(label, score, user),
-        "uauc": gauc(label, score, user, weight="plain"),
-        "impression_auc": gauc(label, score, group, weight="plain"),
-    }
-    if len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1:
-        figures["log_loss"] = log_loss(label, score)
-        figures["normalised_entropy"] = normalised_entropy(label, score)
-        figures["calibration_error"] = calibration_error(label, score)
-    return {name: plain(value) for name, value in figures.items()}
-
-
-def _careless_rows(
-    fitted: Pipeline, split: Split, shown: Impressions, ctx: FitContext
-) -> tuple[TrainingRows, TrainingRows] | None:
-    """Rows to learn from and to be judged on, both read at the end of time with models that saw everything."""
-    past = split.train.impressions
-    if past is None or not len(past):
-        return None
-    models: dict[str, Any] = {}
-    try:
-        for label, model in fitted.models.items():
-            if not hasattr(model, "fit_rows"):
-                models[label] = type(model)(**model.get_params()).fit(split.data, ctx)
-    except ShortlistError:
-        return None
-    runner = build(fitted.spec, offline_world(split.data, models), until="scorer")
-    end = float(np.nextafter(max(split.data.interactions.at.max(), shown.at.max()), np.inf))
-    rules = fitted.spec.training
-    taught = latest(past, after=-np.inf, most=rules.max_impressions)
-    first, second = (
-        training_rows(runner, split.data, replace(part, at=np.full(len(part), end))) for part in (taught, shown)
-    )
-    return first, second
-
-
-def _scores(ranker: Any, rows: TrainingRows) -> Floats:
-    n = int(rows.group.max(initial=-1)) + 1
-    requests = Requests.of(np.full(n, -1))
-    table = Candidates(rows.group.astype(np.int32), rows.item, n, dict(rows.columns))
-    return np.asarray(ranker.score(requests, table)[:, 0], np.float64)
-
-
-def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[str, float] | None:
-    """A twin of the ranker taught and judged on labels that mean nothing: outside the band of chance, the judge leaks.
-
-    Args:
-        ranker: fitted; its settings and columns are used, what it learnt is not.
-        rows: split in halves by request, the first to learn from.
-        ctx: seed of the shuffle and of the fit.
-
-    Returns:
-        `auc` on the second half, and `low` and `high`, between which 99.7 % of such figures fall; None with too little
-        data.
-    """
-    rng = np.random.default_rng(ctx.seed)
-    half = rows.group < np.median(rows.group)
-    # Shuffled within each half, so that neither half says anything about the other.
-    label = rows.label.copy()
-    label[half], label[~half] = rng.permutation(label[half]), rng.permutation(label[~half])
-    if not _both(label[half]) or not _both(label[~half]):
-        return None
-    twin = type(ranker)(**ranker.get_params())
-    columns = {name: rows.columns[name] for name in ranker.columns_}
-    twin.fit_rows({name: column[half] for name, column in columns.items()}, label[half], rows.group[half], ctx)
-    rest = ~half
-    group = np.unique(rows.group[rest], return_inverse=True)[1].astype(np.int64)
-    judged = TrainingRows({name: c[rest] for name, c in columns.items()}, label[rest], group, rows.item[rest])
-    low, high = auc_by_chance(int(judged.label.sum()), int(len(judged) - judged.label.sum()))
-    return {"auc": auc(judged.label, _scores(twin, judged)), "low": low, "high": high}
-
-
-def _both(label: Array) -> bool:
-    return bool(label.any() and not label.all())

@@ -6,7 +6,6 @@ settings are refused with the nearest name before any data is read.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,7 +14,8 @@ from pydantic import Field
 
 from shortlist.core import registry
 from shortlist.core.config import Config
-from shortlist.core.errors import BadConfig, BadSpec, ShortlistError, nearest_hint
+from shortlist.core.errors import BadConfig, BadSpec, ShortlistError
+from shortlist.core.specfile import read_spec, shipped, toml_values
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import RowSplit, Split, split
 from shortlist.evaluation.evaluator import METRICS
@@ -121,30 +121,14 @@ def load_board(source: str | Path) -> BoardSpec:
     Raises:
         BadSpec: no such file or name, not TOML, or its content is at fault.
     """
-    path = Path(source)
-    if path.suffix != ".toml":
-        shipped = shipped_boards()
-        if str(source) not in shipped:
-            hint = nearest_hint(str(source), shipped)
-            raise BadSpec(f"There is no shipped board '{source}'.", hint=f"{hint} Or give a .toml file.")
-        path = shipped[str(source)]
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise BadSpec(f"board file '{path.name}' is not valid TOML: {error}.", hint="Correct that line.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        raise BadSpec(f"The board file '{path.name}' {reason}.", hint="Check the path.") from None
-    return BoardSpec.from_dict({"name": path.stem, **values}, where=f"board file '{path.name}'")
+    path, text = read_spec(source, "board")
+    where = f"board file '{path.name}'"
+    return BoardSpec.from_dict({"name": path.stem, **toml_values(text, where=where)}, where=where)
 
 
 def shipped_boards() -> dict[str, Path]:
     """Files of the boards that come with the package, by name."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_bundled" / "boards", package.parent / "boards"):
-        if folder.is_dir():
-            return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-    return {}
+    return shipped("board")
 
 
 def board_of(models: Sequence[str] = BASELINES, **settings: Any) -> BoardSpec:

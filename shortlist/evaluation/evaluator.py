@@ -78,7 +78,7 @@ def evaluate(
     """
     test = split.test if isinstance(split, Split) else split
     train = test.split.train
-    cuts = _cuts(k)
+    cuts = checked_cuts(k)
     names = _metric_names(metrics)
     refuse_leaky_split(train, test)
     truth = Truth.build(test.truth.item, test.truth.offsets, _grades(test))
@@ -250,11 +250,17 @@ def _metric_names(metrics: Sequence[str] | str) -> tuple[str, ...]:
     return names
 
 
-def _cuts(k: int | Sequence[int]) -> tuple[int, ...]:
-    cuts = (k,) if isinstance(k, int) else tuple(k)
-    if not cuts or any(not 1 <= cut <= MAX_K for cut in cuts):
-        raise BadRequest(f"k must lie between 1 and {MAX_K}.", hint="Use k=10.", field="k")
-    return tuple(sorted(set(cuts)))
+def checked_cuts(k: int | Sequence[int]) -> tuple[int, ...]:
+    """List lengths, sorted and once each.
+
+    Raises:
+        BadRequest: none, or one that is no whole number from 1 to 500.
+    """
+    cuts: tuple[Any, ...] = tuple(k) if isinstance(k, Sequence) else (k,)
+    whole = [cut for cut in cuts if isinstance(cut, int | np.integer) and not isinstance(cut, bool)]
+    if not cuts or len(whole) < len(cuts) or any(not 1 <= cut <= MAX_K for cut in whole):
+        raise BadRequest(f"k must be a whole number between 1 and {MAX_K}.", hint="Use k=10.", field="k")
+    return tuple(sorted({int(cut) for cut in whole}))
 
 
 def _grades(test: Targets) -> Floats:

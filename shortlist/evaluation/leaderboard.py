@@ -8,11 +8,10 @@ Cost: the sum of the fits, one after another.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +22,13 @@ from shortlist.core.types import Floats
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, Targets
 from shortlist.evaluation.cost import Cost
-from shortlist.evaluation.evaluator import METRICS, evaluate
+from shortlist.evaluation.evaluator import METRICS, checked_cuts, evaluate
 from shortlist.evaluation.leaks import refuse_leaky_split
-from shortlist.evaluation.result import Result, compare, mean, plain
+from shortlist.evaluation.result import Result, compare, mean
+from shortlist.evaluation.standings import BoardRow, Leaderboard
 from shortlist.evaluation.stats import bootstrap_intervals
 
-if TYPE_CHECKING:
-    import polars as pl
+__all__ = ["BASELINES", "HEADLINE", "BoardRow", "Entry", "Leaderboard", "leaderboard"]
 
 BASELINES = ("random", "popularity", "item_knn")
 """On every board."""
@@ -58,129 +57,8 @@ class Entry:
         return registry.create(self.model, "retriever", **self.config)
 
 
-@dataclass(frozen=True)
-class BoardRow:
-    """One line of a board.
-
-    Attributes:
-        label: what it is called.
-        model: registry name, or the class's name for a model without one.
-        config: every setting, defaults included.
-        metrics: mean by name; empty where the row failed.
-        interval: (low, high) by name.
-        fit_seconds: wall time of the fit (of the mean fit, with several seeds).
-        predict_seconds: wall time of scoring and cutting all lists.
-        peak_mb: highest resident memory of the process while the row ran, in 10^6 bytes.
-        seeds: fits behind the figures.
-        against: paired comparison with the best baseline, or None for baselines and failed rows.
-        error: code, message and hint if the row failed.
-        result: everything the evaluation found (lists and segments are those of the first seed), or None.
-    """
-
-    label: str
-    model: str
-    config: Mapping[str, Any]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    fit_seconds: float = float("nan")
-    predict_seconds: float = float("nan")
-    peak_mb: float = float("nan")
-    seeds: int = 1
-    against: Mapping[str, Any] | None = None
-    error: Mapping[str, str] | None = None
-    result: Result | None = field(default=None, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        out: dict[str, Any] = {
-            "label": self.label,
-            "model": self.model,
-            "config": json.loads(json.dumps(self.config, default=str)),
-            "metrics": {name: plain(value) for name, value in self.metrics.items()},
-            "interval": {name: [plain(low), plain(high)] for name, (low, high) in self.interval.items()},
-            "fit_seconds": _seconds(self.fit_seconds),
-            "predict_seconds": _seconds(self.predict_seconds),
-            "peak_mb": None if np.isnan(self.peak_mb) else round(self.peak_mb, 1),
-            "seeds": self.seeds,
-        }
-        if self.against is not None:
-            out["against"] = dict(self.against)
-        if self.error is not None:
-            out["error"] = dict(self.error)
-        return out
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """A board that was run.
-
-    Attributes:
-        rows: in the order asked for, baselines first if they were added.
-        split: protocol, options, data name and fingerprint, counts.
-        rules: how the lists were made.
-        chance: what random lists score in closed form.
-        k: list length.
-        seed: of fits, requests and draws.
-        name: of the board's spec, if it has one.
-    """
-
-    rows: tuple[BoardRow, ...]
-    split: Mapping[str, Any]
-    rules: Mapping[str, Any]
-    chance: Mapping[str, float]
-    k: int
-    seed: int
-    name: str = ""
-
-    @property
-    def strict(self) -> bool:
-        """Whether models were fitted without the validation event."""
-        return bool(self.split.get("options", {}).get("strict", False))
-
-    def __getitem__(self, label: str) -> BoardRow:
-        for row in self.rows:
-            if row.label == label:
-                return row
-        raise UnknownName("board row", label, [row.label for row in self.rows])
-
-    def to_dict(self) -> dict[str, Any]:
-        """The board as JSON has it."""
-        return {
-            **({"name": self.name} if self.name else {}),
-            "protocol": self.split["protocol"],
-            "options": dict(self.split["options"]),
-            "data": self.split["data"],
-            "fingerprint": self.split["fingerprint"],
-            "k": self.k,
-            "strict": self.strict,
-            "seed": self.seed,
-            "rules": dict(self.rules),
-            "chance": {name: plain(value) for name, value in self.chance.items()},
-            "rows": [row.to_dict() for row in self.rows],
-        }
-
-    def to_frame(self) -> pl.DataFrame:
-        """One line per row: `label, model, config` (JSON), each metric with its `low` and `high`, cost, `error`."""
-        import polars as pl
-
-        names = list(dict.fromkeys(name for row in self.rows for name in row.metrics))
-        lines = []
-        for row in self.rows:
-            line: dict[str, Any] = {"label": row.label, "model": row.model}
-            line["config"] = json.dumps(row.config, sort_keys=True, default=str)
-            for name in names:
-                low, high = row.interval.get(name, (None, None))
-                line |= {name: row.metrics.get(name), f"{name} low": low, f"{name} high": high}
-            line |= {"fit_seconds": row.fit_seconds, "predict_seconds": row.predict_seconds, "peak_mb": row.peak_mb}
-            line["error"] = None if row.error is None else row.error["message"]
-            lines.append(line)
-        schema = {name: pl.Float64 for name in lines[0] if name not in {"label", "model", "config", "error"}}
-        text = {"label": pl.String, "model": pl.String, "config": pl.String, "error": pl.String}
-        return pl.DataFrame(lines, schema_overrides={**schema, **text}, nan_to_null=True)
-
-
 def leaderboard(
-    models: Sequence[Any] | Mapping[str, Any],
+    models: str | Sequence[Any] | Mapping[str, Any],
     train: Dataset | Split,
     test: Targets | None = None,
     k: int = 10,
@@ -199,7 +77,7 @@ def leaderboard(
 
     Args:
         models: registry names, `(label, name, config)`, `Entry`, or model instances (fresh copies of which are fitted);
-            or a mapping from label to name or instance.
+            or a mapping from label to name or instance; one name may stand alone.
         train: what to fit on, or the whole split.
         test: what to ask, from the same split.
         k: list length, 1 to 500.
@@ -217,10 +95,12 @@ def leaderboard(
         UnknownName: a model that does not exist; suggests the nearest.
         BadConfig: an impossible setting, two rows of one label, or no split.
         LeakDetected: the training part knows what is asked.
+        BadRequest: `k` is out of range.
     """
     train, test = _parts(train, test)
+    checked_cuts(k)
     refuse_leaky_split(train, test)
-    entries = _entries(models, baselines)
+    entries = _entries([models] if isinstance(models, str) else models, baselines)
     prepared = [_prepare(entry) for entry in entries]
     labels = [entry.label for entry in prepared]
     for label in labels:
@@ -402,7 +282,3 @@ def _against_baselines(rows: list[BoardRow], k: int, seed: int) -> list[BoardRow
         against = {"label": best.label, **found.to_dict(), "beats": found.low > 0}
         out.append(replace(row, against=against))
     return out
-
-
-def _seconds(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 4)

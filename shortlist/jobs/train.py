@@ -1,28 +1,30 @@
 """From a dataset to a published, measured bundle: judge on the past, fit on everything, publish, promote.
 
 The figures that go with a bundle come from the same pipeline fitted without what it is asked; the models that serve are
-then fitted on all of it. Nothing is published when the pipeline does worse than its own candidates by more than chance,
-unless the caller insists. Cost: two fits of every model, one replay.
+then fitted on all of it. A pipeline that does worse than its own candidates by more than chance does not replace the
+bundle that serves, unless the caller insists. Cost: two fits of every model, one replay.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from shortlist.bundles import BundleRef, promote, publish
+from shortlist.bundles import BundleRef, current, promote, publish
 from shortlist.bundles.track import mark_production, record_run
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import BadSpec
+from shortlist.core.errors import BadSpec, StoreUnavailable
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, split
 from shortlist.evaluation.backtest import Backtest, backtest, replay_split
 from shortlist.pipeline.pipeline import Pipeline
 
 Progress = Callable[[int, int, str], None]
+Promotion = Literal["gate", "insist", "none"]
 
 SURFACES = ("home", "similar", "session")
 """Shipped pipelines that a bundle carries when the caller names none."""
@@ -114,7 +116,7 @@ def train(
     k: int = 10,
     seed: int = 0,
     threads: int = 2,
-    insist: bool = False,
+    promotion: Promotion = "gate",
     tracking_uri: str | None = None,
     progress: Progress = quiet,
 ) -> Trained:
@@ -127,7 +129,8 @@ def train(
         k: list length of the figures.
         seed: of fits and draws.
         threads: cores a fit may use.
-        insist: promote even if the replay says that the pipeline is worse than its candidates alone.
+        promotion: "gate" promotes unless the replay says that the pipeline is worse than its candidates alone while
+            another bundle serves; "insist" promotes anyway; "none" publishes only.
         tracking_uri: where to record the run with MLflow besides the JSON under `home`; None nowhere.
         progress: called with (steps done, steps in all, what is done next).
 
@@ -136,6 +139,7 @@ def train(
         StoreUnavailable: the bundle could not be written; nothing is published.
     """
     began = time.time()
+    _check_writable(home)
     steps = 3 + len(pipelines)
     progress(0, steps, f"replay {pipelines[0]}")
     judged = judge(data, pipelines[0], k=k, seed=seed, threads=threads)
@@ -161,7 +165,9 @@ def train(
         protocol=report["protocol"],
     )
     progress(steps - 1, steps, "promote")
-    refused = "" if insist else worse_than_its_candidates(judged)
+    refused = "only publication was asked for" if promotion == "none" else ""
+    if promotion == "gate" and current(home / "bundles") is not None:
+        refused = worse_than_its_candidates(judged)
     if not refused:
         promote(home / "bundles", bundle.id)
     record_run(
@@ -188,6 +194,23 @@ def worse_than_its_candidates(judged: Backtest) -> str:
             f"(difference {found.difference:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f})."
         )
     return ""
+
+
+def _check_writable(home: Path) -> None:
+    """Find out before the work, not after it, that nothing can be written.
+
+    Raises:
+        StoreUnavailable: the folder cannot be made or written.
+    """
+    try:
+        (home / "bundles").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home / "bundles"):
+            pass
+    except OSError as error:
+        raise StoreUnavailable(
+            f"Nothing can be written to '{home}' ({type(error).__name__}).",
+            hint="Choose another folder: --home FOLDER, or SHORTLIST_HOME.",
+        ) from None
 
 
 def _cut(data: Dataset) -> Split:

@@ -23,15 +23,31 @@ RESERVED = frozenset({"filter", "wider", "request_id", "user_id", "bundle"})
 
 
 def as_ids(value: Any, field: str) -> list[str]:
-    """One id or many as a list of texts."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, (int, np.integer)):
+    """One id or many as a list of texts.
+
+    Raises:
+        BadRequest: something among them is neither text nor a whole number.
+    """
+    if isinstance(value, str) or _is_whole(value):
         return [str(value)]
+    wrong = BadRequest(
+        f"'{field}' must be an id or a list of ids.",
+        hint="Ids are texts or whole numbers; a gap may have turned whole numbers into floating ones.",
+        field=field,
+    )
+    if isinstance(value, (bytes, Mapping)):
+        raise wrong
     try:
-        return [str(one) for one in value]
+        listed = list(value)
     except TypeError:
-        raise BadRequest(f"'{field}' must be an id or a list of ids.", hint="Ids are texts.", field=field) from None
+        raise wrong from None
+    if not all(isinstance(one, str) or _is_whole(one) for one in listed):
+        raise wrong
+    return [str(one) for one in listed]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def checked_k(k: int) -> int:
@@ -70,6 +86,10 @@ def make_requests(
     if on_unknown == "drop":
         ids = [one for one, known in zip(ids, index >= 0, strict=True) if known]
         index = index[index >= 0]
+    if context is not None and not isinstance(context, Mapping):
+        raise BadRequest("'context' must be a mapping.", hint='Give {"now": seconds, ...}.', field="context")
+    if filter is not None and not isinstance(filter, (str, Expression)):
+        raise BadRequest("'filter' must be a text.", hint="Write a condition over item columns.", field="filter")
     context = dict(context or {})
     now = context.pop("now", None)
     if now is not None and (isinstance(now, (bool, str)) or not np.isfinite(now)):

@@ -66,6 +66,10 @@ class Pipeline:
         made._runner = build(spec, offline_world(data, models, ledger))
         return made
 
+    def __repr__(self) -> str:
+        state = "not fitted" if self.data is None else f"fitted on '{self.data.name}' with {', '.join(self.models)}"
+        return f"Pipeline('{self.spec.name}', surface '{self.spec.surface}', hash {self.spec.hash}, {state})"
+
     @property
     def runner(self) -> Runner:
         """The built pipeline. Raises: NotFitted before the first fit."""
@@ -215,9 +219,12 @@ class Pipeline:
             began = perf_counter()
             columns = _available(model, runner, tuple(rows.columns))
             ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
-            fitted[model.label] = ranker.fit_rows(
-                {name: rows.columns[name] for name in columns}, rows.label, rows.group, ctx
-            )
+            ranker.fit_rows({name: rows.columns[name] for name in columns}, rows.label, rows.group, ctx)
+            if not any(ranker.importance().values()):
+                # It would give every row the same score and put lists in the order of item ids.
+                self.notes[model.label] = f"left out: found nothing to learn in {len(rows)} shown items"
+                continue
+            fitted[model.label] = ranker
             self.seconds[model.label] = perf_counter() - began
         return fitted
 

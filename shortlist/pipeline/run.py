@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from shortlist.core.errors import BadRequest, DependencyError, StageError
 from shortlist.core.order import rank_within
-from shortlist.core.types import Candidates, Hits, Requests, Slates, StageTrace, Trace
+from shortlist.core.types import Array, Candidates, Hits, Requests, Slates, StageTrace, Trace
 from shortlist.pipeline import checks
 from shortlist.pipeline.blocks import join, splice, summed
 from shortlist.pipeline.bulkhead import Bulkhead, Call
@@ -179,6 +180,8 @@ class Runner:
         first = rank_within(table.row) < requests.k[table.row]
         if not first.all():
             table, propensity = table.take(first), propensity[first]
+        if self._active("reranker", run) and "score" in table.cols:
+            table = table.with_columns(_placed(table))
         return requests, self._slates(table, propensity)
 
     def _query(self, requests: Requests, run: _Run) -> Requests:
@@ -362,3 +365,17 @@ def _weigh(merger: Any, requests: Requests, table: Candidates, behind: Lists) ->
 
 def _effects_of(stages: list[StageTrace]) -> list[StageTrace]:
     return [stage for stage in stages if stage.kind == "effect"]
+
+
+def _placed(table: Candidates) -> dict[str, Array]:
+    """Scores that never rise down a list: a row that a reranker put below a weaker one carries that one's score.
+
+    Callers compare and cut lists by score, so order and score must agree; the scorer's own is kept as `score.scorer`.
+    """
+    score = table.cols["score"].astype(np.float64)
+    placed = score.copy()
+    offsets = table.offsets
+    for start, stop in pairwise(offsets.tolist()):
+        placed[start:stop] = np.fmin.accumulate(score[start:stop])
+    placed[np.isnan(score)] = np.nan
+    return {"score": placed, "score.scorer": score}

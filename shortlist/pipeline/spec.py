@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from pydantic import Field, model_validator
 from shortlist.core.config import Config
 from shortlist.core.errors import BadSpec, ShortlistError, nearest_hint
 from shortlist.core.registry import load as load_row
+from shortlist.core.specfile import read_spec, shipped, toml_values
 
 MODEL_KINDS = ("retriever", "ranker")
 KINDS: Mapping[str, str] = {
@@ -263,11 +263,7 @@ def parse_toml(text: str, *, where: str = "pipeline spec") -> PipelineSpec:
     Raises:
         BadSpec: not TOML, or an unknown name or setting.
     """
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadSpec(f"{where} is not valid TOML: {error}.", hint="Correct the line it names.") from None
-    return PipelineSpec.from_dict(values, where=where)
+    return PipelineSpec.from_dict(toml_values(text, where=where), where=where)
 
 
 def load_spec(source: str | Path) -> PipelineSpec:
@@ -276,28 +272,13 @@ def load_spec(source: str | Path) -> PipelineSpec:
     Raises:
         BadSpec: no such file or name, or its content is at fault.
     """
-    path = Path(source)
-    if path.suffix != ".toml":
-        shipped = shipped_specs()
-        if str(source) not in shipped:
-            hint = nearest_hint(str(source), shipped)
-            raise BadSpec(f"There is no shipped pipeline '{source}'.", hint=f"{hint} Or give a .toml file.")
-        path = shipped[str(source)]
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "cannot be read"
-        raise BadSpec(f"The pipeline file '{path.name}' {reason}.", hint="Check the path.") from None
+    path, text = read_spec(source, "pipeline")
     return parse_toml(text, where=f"pipeline file '{path.name}'")
 
 
 def shipped_specs() -> dict[str, Path]:
     """Files of the pipelines that come with the package, by name."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "_bundled" / "pipelines", package.parent / "pipelines"):
-        if folder.is_dir():
-            return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-    return {}
+    return shipped("pipeline")
 
 
 def dump_toml(spec: PipelineSpec) -> str:

@@ -168,7 +168,8 @@ def test_a_cursor_belongs_to_its_question_and_bundle(service, world):
 def test_rank_orders_what_it_is_given(service):
     slate = recommend(service, Question(user_id="U0", candidates=("N3", "N24", "N0", "gone", "N28")))
     assert ids(slate)[:2] == ["N24", "N28"]
-    assert set(slate.unscored) == {"N0", "gone"}
+    assert set(slate.unscored) == {"gone"}, "what the user had before (N0) is ranked all the same"
+    assert "N0" in ids(slate)
     assert slate.next_cursor is None
 
 

@@ -23,3 +23,19 @@ def test_a_wrong_setting_is_named(tmp_path, monkeypatch, toml, name):
     (tmp_path / "shortlist.toml").write_text(toml)
     with pytest.raises(BadConfig, match=f"'{name}'"):
         read_settings()
+
+
+def test_an_unknown_setting_suggests_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shortlist.toml").write_text("[serving]\nprot = 1\n")
+    with pytest.raises(BadConfig, match=r"no setting 'serving\.prot'") as caught:
+        read_settings()
+    assert "Did you mean 'serving.port'?" in caught.value.hint
+
+
+@pytest.mark.parametrize("raw", [b"home = [", b"home = '\xff'", b"home = 1\nhome = 2\n"])
+def test_a_broken_file_is_named(tmp_path, monkeypatch, raw):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shortlist.toml").write_bytes(raw)
+    with pytest.raises(BadConfig, match=r"shortlist\.toml"):
+        read_settings()

@@ -101,3 +101,46 @@ def test_unknown_options_of_a_reader_suggest_the_nearest(tmp_path):
     (tmp_path / "events.csv").write_text("user_id,item_id\nu,i\n")
     with pytest.raises(BadConfig, match=r"the csv reader has no option 'time_units'. Did you mean 'time_unit'"):
         load(tmp_path, time_units="ms")
+
+
+def test_an_option_that_the_newsroom_lacks_is_refused():
+    with pytest.raises(BadConfig, match="has no option 'sead'"):
+        load("newsroom", sead=1)
+
+
+def test_another_edition_is_not_taken_for_the_named_set(tmp_path):
+    """MovieLens 1M under the name of 100K would put wrong numbers beside a right name."""
+    (tmp_path / "ratings.dat").write_text("1::2::3::4\n")
+    (tmp_path / "movies.dat").write_text("2::Heat (1995)::Crime\n")
+    with pytest.raises(SchemaMismatch, match="does not hold 'ml-100k'"):
+        load("movielens-100k", path=tmp_path)
+    assert load("movielens-1m", path=tmp_path).n_events == 1
+
+
+@pytest.mark.parametrize(
+    ("present", "absent"), [("news.tsv", "behaviors.tsv"), ("u.data", "u.item"), ("ratings.dat", "movies.dat")]
+)
+def test_half_of_a_known_set_says_which_file_is_missing(tmp_path, present, absent):
+    (tmp_path / present).write_text("1\t2\t3\t4\n")
+    with pytest.raises(SchemaMismatch, match=rf"{present}.*but no {absent}"):
+        load(tmp_path)
+
+
+def test_the_newsroom_needs_no_folder_to_write_to(monkeypatch, tmp_path):
+    """In a read-only place the world is made anew each time, and is the same world."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    kept = load("newsroom", path=tmp_path / "kept")
+    monkeypatch.setenv("SHORTLIST_HOME", str(blocked / "home"))
+    settings.cache_clear()
+    try:
+        assert load("newsroom").fingerprint == kept.fingerprint
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
+def test_endings_in_capitals_are_endings(tmp_path):
+    (tmp_path / "LOG.CSV").write_text("user_id,item_id\nu,i\n")
+    assert load(tmp_path / "LOG.CSV").n_events == 1
+    assert load(tmp_path).n_events == 1

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from shortlist.core.errors import BadRow, SchemaMismatch
+from shortlist.core.errors import BadConfig, BadRow, SchemaMismatch
 from shortlist.data.dataset import Dataset
 from shortlist.data.schema import dataset_from_frames, snake
 
@@ -173,3 +173,24 @@ def test_no_rows_gives_an_empty_dataset():
 @pytest.mark.parametrize("name", ["ItemId", "ITEM_ID", "item id", "itemId", "item-id"])
 def test_snake(name):
     assert snake(name) == "item_id"
+
+
+def test_an_unknown_time_unit_is_refused():
+    with pytest.raises(BadConfig, match="time unit 'min'"):
+        Dataset.from_frames(pl.DataFrame(ROWS), time_unit="min")
+
+
+@pytest.mark.parametrize("ids", [["a", 3], [1, None, "x"]])
+def test_a_pandas_column_of_several_types_is_named(ids):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"user_id": pandas.Series(ids, dtype=object), "item_id": ["x"] * len(ids)})
+    with pytest.raises(SchemaMismatch, match="column 'user_id' holds values of several types"):
+        Dataset.from_frames(frame)
+
+
+def test_amazon_reviews_need_no_renaming():
+    rows = {"reviewerID": ["A"], "asin": ["B"], "overall": [5.0], "unixReviewTime": [1_400_000_000]}
+    data = Dataset.from_frames(pl.DataFrame(rows))
+    assert data.clock == "unix"
+    assert data.interactions.value.tolist() == [5.0]
+    assert data.interactions.types == ("rating",)

@@ -41,6 +41,13 @@ def test_a_strictly_earlier_read_gives_the_whole_history():
     assert 2.0 < test.now[0] < 2.0 + 1e-6
 
 
+def test_a_strictly_earlier_read_of_the_whole_log_may_meet_the_event_asked_for():
+    _, test = split(TIES, "leave-last-out")
+    read = TIES.histories(test.user, before=test.now)
+    assert [names(TIES, read.one(b)) for b in range(2)] == ["abc", "y"]
+    assert [names(TIES, test.truth.one(b)) for b in range(2)] == ["c", "z"]
+
+
 def test_strict_keeps_the_validation_event_from_the_fit_but_not_from_the_history():
     made = split(TIES, "leave-last-out", strict=True)
     assert TIES.users.decode(made.test.user) == ["u"]
@@ -144,6 +151,18 @@ def test_the_cut_as_share_and_as_text():
     assert split(GLOBAL, "global-time", at=0.4).options["moment"] == 9.0
     rows = [("u", "a", 1_714_521_600), ("u", "b", 1_714_694_400)]
     assert len(split(log(rows), "global-time", at="2024-05-02").test) == 1
+
+
+def test_a_share_counts_only_what_may_be_asked():
+    # Nine events of a reading list without times of their own, then two clicks.
+    lists = [("u", f"h{n}", n) for n in range(9)]
+    data = log([*lists, ("u", "a", 20), ("u", "b", 30)], event=["history"] * 9 + ["click"] * 2)
+    made = split(data, "global-time", at=0.5)
+    assert made.options["moment"] == 30.0
+    assert names(data, made.test.truth.item) == "b"
+    assert made.test.history.lengths.tolist() == [10]
+    with pytest.raises(EmptyTraining, match="nothing to ask"):
+        split(log(lists, event=["history"] * 9), "global-time", at=0.5)
 
 
 @pytest.mark.parametrize("at", [0, -1, float("nan"), "soon"])
@@ -302,6 +321,18 @@ def test_movielens_1m_drops_rare_items(ml_1m):
 def test_gowalla_published_split(gowalla):
     train, test = split(gowalla, "published")
     assert (train.n_events, len(test.truth.item), len(test)) == (810_128, 217_242, 29_858)
+
+
+@pytest.mark.real_data("mind-small-sample")
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
+def test_mind_is_cut_inside_the_weeks_that_were_logged(mind_small_sample, at):
+    events, shown = mind_small_sample.interactions, mind_small_sample.impressions
+    clicks = events.at[events.type == events.types.index("click")]
+    assert len(clicks) < 0.1 * len(events), "nearly everything is a reading list"
+    made = split(mind_small_sample, "global-time", at=at)
+    assert shown.at.min() < made.options["moment"] < shown.at.max()
+    assert np.mean(clicks < made.options["moment"]) == pytest.approx(at, abs=0.001)
+    assert 0 < len(made.train.impressions) < len(shown)
 
 
 @pytest.mark.real_data("book-synthetic")

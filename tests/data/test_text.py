@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import polars as pl
 
 from shortlist.data.schema import dataset_from_frames
@@ -23,3 +25,22 @@ def test_words_stand_in_for_a_missing_body():
 def test_nothing_known():
     assert texts(None) == [""]
     assert texts({"item_id": ["a"], "price": [1.5]}) == ["", ""]
+
+
+def test_labels_are_added_for_search_alone():
+    """A category is a word people search for, and too broad a one for models of content."""
+    import polars as pl
+
+    from shortlist.testing.worlds import dataset_of
+
+    table = pl.DataFrame(
+        {
+            "item_id": ["i0", "i1", "i2"],
+            "title": ["Late goal", "New comet", "Plain"],
+            "abstract": ["The keeper slipped", None, None],
+            "category": ["soccer", "space", None],
+        }
+    )
+    data = replace(dataset_of([(0, 0, 1.0)], n_users=1, n_items=3), item_table=table)
+    assert item_text(data) == ["Late goal. The keeper slipped", "New comet. space", "Plain"]
+    assert item_text(data, labels=True) == ["Late goal. The keeper slipped. soccer", "New comet. space", "Plain"]

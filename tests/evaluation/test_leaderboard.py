@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import shortlist as sl
-from shortlist.core.errors import BadConfig, LeakDetected, UnknownName
+from shortlist.core.errors import BadConfig, BadRequest, LeakDetected, UnknownName
 from shortlist.data.splits import split
 from shortlist.evaluation.leaderboard import Entry, leaderboard
 from shortlist.models.retrieval.popularity import Popularity
@@ -213,3 +213,22 @@ def test_model_without_row_goes_by_its_class(made):
         scores = np.arange(20.0)
 
     assert leaderboard([Mine()], made)["Mine"].model == "Mine"
+
+
+@pytest.mark.parametrize("k", [0, 501, 1.5, True])
+def test_an_impossible_k_is_refused_before_any_fit(made, k):
+    with pytest.raises(BadRequest, match="k"):
+        leaderboard(["popularity"], made, k=k)
+
+
+def test_one_model_may_stand_alone(made):
+    one, many = (leaderboard(models, made, intervals=0) for models in ("markov", ["markov"]))
+    assert [row.label for row in one.rows] == [row.label for row in many.rows]
+
+
+def test_a_board_prints_as_a_table(made):
+    text = repr(leaderboard("markov", made, intervals=0))
+    assert "markov" in text
+    assert "recall@10" in text
+    assert len(text.splitlines()) == 2 + 4
+    assert max(map(len, text.splitlines())) < 120

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shortlist import bundles
-from shortlist.core.errors import BadSpec
+from shortlist.core.errors import BadSpec, StoreUnavailable
 from shortlist.jobs import train as job
 from shortlist.testing.worlds import small_log
 
@@ -69,20 +69,36 @@ def test_one_label_for_two_models_is_refused(tmp_path):
         job.fit_pipelines(small_log(), [tmp_path / "one.toml", tmp_path / "two.toml"])
 
 
-def test_a_pipeline_worse_than_its_candidates_is_not_promoted(tmp_path, monkeypatch):
+def test_a_pipeline_worse_than_its_candidates_does_not_replace_the_one_that_serves(tmp_path):
     """The scorer turns the order upside down; the replay notices, the bundle is kept but does not serve."""
     spec = (
         'name = "upside-down"\nsurface = "home"\n[[model]]\nlabel = "trails"\nuse = "trails"\n'
         '[[query]]\nuse = "history"\n[[source]]\nuse = "model"\nmodel = "trails"\nk = 40\n'
-        '[[filter]]\nuse = "seen"\n[[scorer]]\nuse = "blend"\nweights = { "score.trails" = -1.0 }\n'
+        '[[filter]]\nuse = "seen"\n[[scorer]]\nuse = "blend"\nweights = {{ "score.trails" = {weight} }}\n'
     )
-    (tmp_path / "upside.toml").write_text(spec)
+    (tmp_path / "upside.toml").write_text(spec.format(weight=-1.0))
+    (tmp_path / "upright.toml").write_text(spec.format(weight=1.0))
     data = small_log(n_users=200, n_items=40)
-    made = job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5)
+    good = job.train(data, [tmp_path / "upright.toml"], home=tmp_path, k=5)
+    bad = job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5)
+    assert (good.promoted, bad.promoted) == (True, False)
+    assert "ndcg@5" in bad.refused
+    assert bundles.current(tmp_path / "bundles").id == good.bundle.id
+    assert job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5, promotion="insist").promoted
+    first = job.train(data, [tmp_path / "upside.toml"], home=tmp_path / "new", k=5)
+    assert first.promoted, "where nothing serves yet, a poor list is better than none, and the report says how poor"
+
+
+def test_publishing_alone_promotes_nothing(tmp_path):
+    made = job.train(small_log(), home=tmp_path, k=5, promotion="none")
     assert not made.promoted
-    assert "ndcg@5" in made.refused
     assert bundles.current(tmp_path / "bundles") is None
-    assert job.train(data, [tmp_path / "upside.toml"], home=tmp_path, k=5, insist=True).promoted
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="Nothing can be written"):
+        job.train(small_log(), home=tmp_path / "file", k=5)
 
 
 def test_data_without_impressions_is_judged_by_last_events():

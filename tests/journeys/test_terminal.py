@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 
@@ -28,10 +29,10 @@ def test_a_terminal_without_unicode_gets_question_marks(shell):
 
 @pytest.mark.parametrize("args", [("model", "list"), ("model", "list", "--json"), ("--help",)])
 def test_a_reader_that_went_away_is_no_failure(shell, args):
-    process = command(shell, *args)
-    process.stdout.close()
-    err = process.stderr.read().decode()
-    assert (process.wait(60), err) == (0, "")
+    with command(shell, *args) as process:
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert (process.returncode, err) == (0, "")
 
 
 def test_output_that_nobody_asked_for_is_no_failure(shell):
@@ -43,10 +44,9 @@ def test_output_that_nobody_asked_for_is_no_failure(shell):
 
 @pytest.mark.parametrize("args", [("model", "list"), ("model", "list", "--json")])
 def test_a_full_disk_is_named(shell, args):
-    with open("/dev/full", "wb") as full:
-        process = command(shell, *args, stdout=full)
+    with open("/dev/full", "wb") as full, command(shell, *args, stdout=full) as process:
         err = process.stderr.read().decode()
-    assert process.wait(60) == 4
+    assert process.returncode == 4
     assert "Traceback" not in err
     assert "No space left" in err
 
@@ -84,12 +84,12 @@ def test_every_reporting_command_prints_json_alone(shell, shop_csv):
     second = shell.json("train", "--data", shop_csv, "--seed", "2")["bundle"]
     assert shell.json("bundle", "show", made)["id"] == made
     assert shell.json("bundle", "verify", made) == {"bundle": made, "whole": True}
-    assert shell.json("bundle", "rollback") == {"current": made, "before": second}
-    assert shell.json("bundle", "promote", second) == {"current": second, "before": made}
+    assert shell.json("bundle", "rollback") == {"current": made}
+    assert shell.json("bundle", "promote", second) == {"current": second}
     for row in shell.json("bundle", "list")["rows"]:
         assert isinstance(row["created_at"], float)
     checked = shell.json("pipeline", "check", "home", "--data", shop_csv)
-    assert {"pipeline", "data", "stages", "left_out"} <= checked.keys()
+    assert {"name", "data", "stages", "left_out"} <= checked.keys()
     demo = shell.json("demo", "--data", shop_csv, "--no-serve")
     assert {"data", "findings", "leaderboard", "report", "bundle"} <= demo.keys()
     assert demo["leaderboard"]["rows"][0]["model"] == "random"
@@ -101,3 +101,28 @@ def test_times_are_printed_as_dates(shell, shop_csv):
     assert " UTC" in out
     out, err = shell.run("bundle", "list", "--home", "elsewhere")
     assert "No bundle" in out + err
+
+
+def test_a_broken_settings_file_is_named(shell):
+    (shell.folder / "shortlist.toml").write_text("home = [")
+    _, err = shell.run("bundle", "list", code=2)
+    assert "shortlist.toml" in err
+
+
+def test_an_address_that_cannot_be_served_is_refused_before_any_work(shell):
+    """Minutes of training must not end in 'address already in use'; nothing is read or written before."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for args in (("demo", "--port", port), ("serve", "--port", port)):
+            _, err = shell.run(*args, code=4)
+            assert f"{port}" in err
+            assert "--port" in err
+    _, err = shell.run("demo", "--host", "0.0.0.0", code=2)
+    assert "SHORTLIST_SERVING__API_KEY" in err
+    assert "Console" not in err
+    shell.env["SHORTLIST_SERVING__API_KEY"] = "secret"
+    _, err = shell.run("serve", "--host", "no.such.host.invalid", code=4)
+    assert "no.such.host.invalid" in err
+    assert not (shell.folder / ".shortlist").exists()

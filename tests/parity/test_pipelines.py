@@ -231,3 +231,15 @@ def test_many_threads_and_a_growing_shop(shop):
         finally:
             stop.set()
         growing.result()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_never_rise_down_a_list(fitted, newsroom, name):
+    """Rerankers decide the order; the score a caller sees agrees with it, and the scorer's own stays readable."""
+    slates = fitted[name].runner.run(asked(newsroom), strict=True)
+    table = slates.candidates
+    score = np.nan_to_num(table.cols["score"], nan=-np.inf)
+    assert (np.diff(score)[table.row[1:] == table.row[:-1]] <= 0).all()
+    if "score.scorer" in table.cols:
+        own = table.cols["score.scorer"]
+        assert (table.cols["score"] <= own)[np.isfinite(own)].all()

@@ -51,6 +51,14 @@ def test_served_by_says_who_decided(home, shop):
     assert ("scorer", "ranker", "needs model:ranker") in plain.runner.left_out
 
 
+def test_a_ranker_that_found_nothing_to_learn_is_left_out(shop):
+    """Trees without a single split score all rows alike; the blend must decide then."""
+    made = Pipeline(load_spec("home").with_overrides({"model.ranker.min_rows": 10**6})).fit(shop)
+    assert "ranker" not in made.models
+    assert made.notes["ranker"].startswith("left out: found nothing to learn in ")
+    assert made.runner.served_by(made.runner.run(Requests.of([0], now=2e9, k=5))) == "blend"
+
+
 def test_reasons_name_a_past_item_where_a_model_can_say(home, shop):
     frame = home.recommend(["u0", "stranger"], k=4, explain=True)
     mine = frame.filter(frame["user_id"] == "u0")["reasons"].to_list()
@@ -170,3 +178,10 @@ def test_the_full_pipeline_beats_its_candidates_on_the_newsroom(newsroom):
     figures = [evaluate(subject.runner, split, 10, intervals=0).metrics["ndcg@10"] for subject in (full, alone)]
     assert figures[0] > figures[1]
     assert figures[0] > 0.14
+
+
+def test_it_says_what_it_is(home, shop):
+    assert "not fitted" in repr(Pipeline.load("home"))
+    said = repr(home)
+    assert f"fitted on '{shop.name}' with" in said
+    assert home.spec.hash in said

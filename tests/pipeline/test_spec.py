@@ -123,5 +123,5 @@ def test_a_spec_describes_itself_without_a_world():
     rows = {row["name"]: row for row in describe(load_spec("home"))}
     assert rows["trails (trails)"]["kind"] == "model"
     assert rows["trails (model)"]["provides"] == ["score.trails"]
-    assert rows["blend"]["requires"] == ["score.trails", "score.content", "item_trending"]
+    assert rows["blend"]["requires"] == ["score.trails", "score.content", "item_events", "item_trending"]
     assert rows["seen"]["kind"] == "filter"

@@ -121,3 +121,20 @@ def test_scores_of_named_items(knn, shop):
         knn.score("u0", ["nope"])
     with pytest.raises(BadRequest):
         knn.score(["u0", "u1"], ["i1"])
+
+
+@pytest.mark.parametrize("users", [1.0, [1.0], [None], [b"u1"], [True], True, b"u1", None, {"u1": 1}])
+def test_what_is_no_id_is_refused(knn, users):
+    """A float from a data frame with a gap would otherwise be an unknown user, silently."""
+    with pytest.raises(BadRequest, match="'users'"):
+        knn.recommend(users, k=1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("filter", 3), ("filter", ["a"]), ("context", 3), ("context", ["now"])])
+def test_arguments_of_the_wrong_kind_are_named(knn, shop, name, value):
+    with pytest.raises(BadRequest, match=f"'{name}'"):
+        knn.recommend(shop.users.ids[0], k=1, **{name: value})
+
+
+def test_whole_numbers_are_ids(knn):
+    assert knn.recommend([np.int64(7), 7, "7"], k=1)["user_id"].to_list() == ["7", "7", "7"]

@@ -1,8 +1,8 @@
 """Interactions as CSV or TSV, alone or in a folder with item and user tables beside them.
 
-In a folder the interactions are `events`, `interactions`, `ratings` or `clicks` (`.csv` or `.tsv`, `.gz` too), or the
-only table there; `items` and `users` are taken when present. Ids stay text; item and user columns of numbers become
-numbers.
+In a folder the interactions are `events`, `interactions`, `ratings`, `clicks` or `feedback` (`.csv` or `.tsv`, `.gz`
+too), or the only table there; `items` (or `movies`, `products`, `articles`, `news`) and `users` are taken when present.
+Ids stay text; item and user columns of numbers become numbers.
 """
 
 from __future__ import annotations

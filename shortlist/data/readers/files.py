@@ -94,13 +94,13 @@ def places(path: Path) -> list[Folder]:
     """
     label = str(path)
     if path.is_file():
-        return [_zip(path, label, None)] if path.suffix == ".zip" else [Folder(label, _entry(path, label))]
+        return [_zip(path, label, None)] if path.suffix.lower() == ".zip" else [Folder(label, _entry(path, label))]
     if not path.is_dir():
         raise SchemaMismatch(f"There is no file or folder '{label}'.", hint="Check the path.")
     inside = sorted(path.iterdir())[:_MAX_FILES]
     here = Folder(label, _entries([child for child in inside if child.is_file()]))
     found = [here]
-    found += [_zip(child, str(child), here) for child in inside if child.suffix == ".zip" and child.is_file()]
+    found += [_zip(child, str(child), here) for child in inside if child.suffix.lower() == ".zip" and child.is_file()]
     for child in inside:
         if child.is_dir() and not child.name.startswith("."):
             found.append(Folder(str(child), _entries(sorted(child.iterdir())[:_MAX_FILES]), here))
@@ -113,15 +113,23 @@ def _entries(paths: list[Path]) -> dict[str, tuple[str, Callable[[], IO[bytes]]]
         if path.is_file() and not path.name.startswith("."):
             for name, value in _entry(path, str(path)).items():
                 # The plain file wins over its compressed twin.
-                if name not in found or path.suffix != ".gz":
+                if name not in found or path.suffix.lower() != ".gz":
                     found[name] = value
     return found
 
 
 def _entry(path: Path, label: str) -> dict[str, tuple[str, Callable[[], IO[bytes]]]]:
-    if path.suffix == ".gz":
-        return {path.name[:-3]: (label, lambda: cast(IO[bytes], gzip.open(path, "rb")))}
-    return {path.name: (label, lambda: open(path, "rb"))}
+    name, packed = _plain(path.name)
+    if packed:
+        return {name: (label, lambda: cast(IO[bytes], gzip.open(path, "rb")))}
+    return {name: (label, lambda: open(path, "rb"))}
+
+
+def _plain(name: str) -> tuple[str, bool]:
+    """A name as readers ask for it, without `.gz` and with its ending in small letters, and whether it is gzipped."""
+    packed = name.lower().endswith(".gz")
+    stem, dot, ending = (name[:-3] if packed else name).rpartition(".")
+    return f"{stem}{dot}{ending.lower() if dot else ending}", packed
 
 
 def _zip(path: Path, label: str, parent: Folder | None) -> Folder:
@@ -138,9 +146,9 @@ def _zip(path: Path, label: str, parent: Folder | None) -> Folder:
         base = info.filename.rsplit("/", 1)[-1]
         if base.startswith("."):
             continue
-        packed = base.endswith(".gz")
+        plain, packed = _plain(base)
         where = f"{label}: {info.filename}"
-        found[base[:-3] if packed else base] = (where, _member(path, info.filename, packed))
+        found[plain] = (where, _member(path, info.filename, packed))
     return Folder(label, found, parent)
 
 

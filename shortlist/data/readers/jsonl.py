@@ -84,6 +84,8 @@ class _Log:
             ) from None
         if not isinstance(event, dict):
             raise BadRow(f"{self.where}, line {number}: not a JSON object.", hint="Write one JSON object per line.")
+        if "\\ud" in line.lower():
+            self._refuse_halves(number, event)
         kind = event.get("event", "interaction")
         if not isinstance(kind, str):
             raise self.bad(number, "event", "is not text")
@@ -103,6 +105,15 @@ class _Log:
             self._impression(number, event)
         else:
             self._entity(number, kind, event)
+
+    def _refuse_halves(self, number: int, event: dict[str, Any]) -> None:
+        """JSON can spell half of a surrogate pair, which is no text. Raises: BadRow."""
+        try:
+            json.dumps(event, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BadRow(
+                f"{self.where}, line {number}: text with half a surrogate pair.", hint="Write whole characters."
+            ) from None
 
     def _impression(self, number: int, event: dict[str, Any]) -> None:
         items = event.get("items")
@@ -135,8 +146,12 @@ class _Log:
         chosen = {role: column for role, column in roles.items() if column is not None}
         for role, column in chosen.items():
             columns[column] = [self._cell(number, event, role, column) for number, event in self.interactions]
-        if "type" in present:
-            columns["event"] = [str(event.get("type") or "interaction") for _, event in self.interactions]
+        # `event` names the kind here, so the type is in `type` or in another of its aliases.
+        typed = (
+            "type" if "type" in present else find_column([one for one in present if one != "event"], "event", origin)
+        )
+        if typed is not None:
+            columns["event"] = [str(event.get(typed) or "interaction") for _, event in self.interactions]
         types = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.String, "value": pl.Float64}
         schema = {column: types[role] for role, column in chosen.items()}
         if not self.interactions:

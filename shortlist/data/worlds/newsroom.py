@@ -8,12 +8,13 @@ what is there. Everything follows from the seed. Cost: 1 s to write, 0.3 s to re
 from __future__ import annotations
 
 import json
+import tempfile
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -76,22 +77,33 @@ class Truth:
     weights: Weights
 
 
-def newsroom(*, path: Path | None = None, seed: int = 0, **options: Any) -> Dataset:
+def newsroom(*, path: Path | None = None, seed: int = 0, unknown: Literal["keep", "skip"] = "keep") -> Dataset:
     """The world as a dataset, written on first use.
 
     Args:
-        path: folder to keep it in; None means below the home folder.
+        path: folder to keep it in; None means below the home folder, or nowhere if that cannot be written to.
         seed: of the world.
-        options: of the MIND reader.
+        unknown: see the MIND reader.
     """
+    folder = path if path is not None else settings().home / "worlds" / f"newsroom-v{VERSION}-{seed}"
+    if not (folder / "behaviors.tsv").is_file():
+        try:
+            with folder_aside(folder) as work:
+                write_newsroom(work, seed=seed)
+        except OSError:
+            if path is not None:
+                raise
+            with tempfile.TemporaryDirectory() as passing:
+                write_newsroom(Path(passing), seed=seed)
+                return _read(Path(passing), seed, unknown)
+    return _read(folder, seed, unknown)
+
+
+def _read(folder: Path, seed: int, unknown: Literal["keep", "skip"]) -> Dataset:
     from shortlist.data.readers.files import places
     from shortlist.data.readers.mind import Mind
 
-    folder = path if path is not None else settings().home / "worlds" / f"newsroom-v{VERSION}-{seed}"
-    if not (folder / "behaviors.tsv").is_file():
-        with folder_aside(folder) as work:
-            write_newsroom(work, seed=seed)
-    data = Mind.read(places(folder)[0], name="newsroom", **options)
+    data = Mind.read(places(folder)[0], name="newsroom", unknown=unknown)
     return replace(data, notes={**data.notes, "seed": seed})
 
 

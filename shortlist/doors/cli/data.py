@@ -72,13 +72,17 @@ def get(
     to: Annotated[
         Path | None, typer.Option("--to", help="Folder to put it under (default: `data` below the home folder).")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Download a public data set from its official page."""
     from shortlist.data.download import get as download
 
-    with progress(f"Getting {name}") as advance:
+    with progress(f"Getting {name}", quiet=as_json) as advance:
         path = download(name, root=to, progress=lambda done, total: advance(done, total, ""))
-    note(f"Saved to {path}")
+    if as_json:
+        print_json({"name": name, "path": str(path)})
+    else:
+        note(f"Saved to {path}")
 
 
 @app.command("list")

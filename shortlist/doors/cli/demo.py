@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from shortlist.doors.cli.options import Home, Seed
-from shortlist.doors.cli.output import note, progress
+from shortlist.doors.cli.options import Home, Json, Seed
+from shortlist.doors.cli.output import note, print_json, progress
 from shortlist.doors.cli.reports import print_backtest, print_findings, print_leaderboard
-from shortlist.doors.cli.serve import Host, Port, listen, open_service, settings_for
+from shortlist.doors.cli.serve import Host, Port, check, listen, open_service, settings_for
 
 MODELS = ("trails", "markov", "content", "als")
 """What the demo's leaderboard shows beside the baselines."""
@@ -23,6 +23,7 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after publishing.")] = False,
     seed: Seed = 0,
     home: Home = None,
+    as_json: Json = False,
 ) -> None:
     """Load, check, compare models, train, evaluate, publish and serve: the loop from a log to a list."""
     from shortlist.data.catalog import load
@@ -32,6 +33,8 @@ def demo(
 
     began = time.perf_counter()
     config = settings_for(host, port, home)
+    if not no_serve:
+        check(config)
 
     step("1/5", f"Reading {data}")
     with progress("Reading"):
@@ -40,13 +43,16 @@ def demo(
     note(f"{loaded.n_users:,} users, {loaded.n_items:,} items, {loaded.n_events:,} interactions{shown}")
 
     step("2/5", "Checking it")
-    print_findings("Findings", examine(loaded).to_dict())
+    findings = examine(loaded).to_dict()
+    if not as_json:
+        print_findings("Findings", findings)
 
     step("3/5", "Comparing models: each user's last event is to be found among all items")
     board = board_of(MODELS, data=data, seed=seed, intervals=500)
     with progress("Leaderboard") as advance:
-        print_board = run_board(board, data=loaded, threads=config.threads, progress=advance).to_dict()
-    print_leaderboard(print_board)
+        compared = run_board(board, data=loaded, threads=config.threads, progress=advance).to_dict()
+    if not as_json:
+        print_leaderboard(compared)
 
     step("4/5", "Training the pipelines and replaying the end of the log")
     with progress("Training") as advance:
@@ -55,13 +61,17 @@ def demo(
             home=config.home,
             seed=seed,
             threads=config.threads,
-            insist=True,
+            promotion="insist",
             tracking_uri=config.tracking_uri,
             progress=advance,
         )
-    print_backtest(made.report)
+    if not as_json:
+        print_backtest(made.report)
 
     step("5/5", f"Published bundle {made.bundle.id} after {time.perf_counter() - began:.0f} s")
+    if as_json:
+        facts = {"data": data, "bundle": made.bundle.id, "findings": findings["findings"]}
+        print_json({**facts, "leaderboard": compared, "report": made.report})
     if no_serve:
         note("Serve it with: shortlist serve")
         return

@@ -5,10 +5,12 @@ Exit codes: 0 done, 1 our failure, 2 usage, 3 bad data, 4 a dependency is unavai
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from typing import Any
 
 import typer
-from typer import Context
 from typer.core import TyperGroup
 
 from shortlist._version import __version__
@@ -37,7 +39,7 @@ ORDER = ("demo", "init", "doctor", "data", "model", "pipeline", "train", "eval",
 class InOrder(TyperGroup):
     """Lists commands in the order of the loop, not of the alphabet."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Names as help prints them."""
         return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
@@ -80,8 +82,19 @@ def root(
 
 def main() -> None:
     """Run the command; a known error prints one or two lines and exits with its code, anything else is our failure."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # titles come from data; a terminal may lack their letters
+            stream.reconfigure(errors="replace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except SystemExit:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # what the command line library leaves of a broken pipe
+            sys.exit(0)
+        raise
     except ShortlistError as error:
         print(f"Error: {error.message}", file=sys.stderr)
         if error.hint:
@@ -90,8 +103,20 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        sys.stderr.close()
+        _drop_output()
         sys.exit(0)
+    except OSError as error:  # no room, no permission, a folder that is a file
+        _drop_output()
+        where = "" if error.filename is None else f": {error.filename}"
+        print(f"Error: {error.strerror or error}{where}", file=sys.stderr)
+        print("  Check that the place exists, that you may write there, and that the disk has room.", file=sys.stderr)
+        sys.exit(4)
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that the end of the process does not try again."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

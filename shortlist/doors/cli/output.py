@@ -5,8 +5,9 @@ Progress and notes go to standard error, so that `--json` output can be piped.
 
 from __future__ import annotations
 
+import errno
 import json
-import sys
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +17,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-console = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+
+class Terminal(Console):
+    """A console that leaves a reader who went away to `main`, which knows that this is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what the caller would otherwise not see."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+console = Terminal(highlight=False)
+notes = Terminal(stderr=True, highlight=False)
 
 Advance = Callable[[int, int, str], None]
 
@@ -37,7 +47,7 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, default=plain, allow_nan=False) + "\n")
+    print(json.dumps(value, indent=1, default=plain, allow_nan=False))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -59,13 +69,13 @@ def note(text: str) -> None:
 
 @contextmanager
 def progress(title: str, *, quiet: bool = False) -> Iterator[Advance]:
-    """A progress bar on standard error.
+    """A progress bar on standard error, if that is a terminal; files get no bars.
 
     Yields:
         advance(done, total, label), to be called as work proceeds.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=notes, transient=True, disable=quiet or not notes.is_terminal) as bar:
         task = bar.add_task(escape(title), total=None)
 
         def advance(done: int, total: int, label: str = "") -> None:

@@ -23,6 +23,7 @@ Port = Annotated[
 def serve(host: Host = None, port: Port = None, home: Home = None) -> None:
     """Serve the current bundle until interrupted."""
     config = settings_for(host, port, home)
+    check(config)
     listen(open_service(config), config)
 
 
@@ -36,6 +37,13 @@ def settings_for(host: str | None, port: int | None, home: object = None) -> Set
     if home is not None:
         changes["home"] = home
     return config.model_copy(update=changes)
+
+
+def check(config: Settings) -> None:
+    """Refuse an address that cannot be served before any work is done for it."""
+    from shortlist.doors.http.server import check_address
+
+    check_address(config.serving)
 
 
 def open_service(config: Settings) -> Service:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shortlist.doors.cli.options import Data, Home, Json, K, Seed
 from shortlist.doors.cli.output import note, print_json, progress
 from shortlist.doors.cli.reports import print_backtest
+
+if TYPE_CHECKING:
+    from shortlist.jobs.train import Promotion
 
 Pipelines = Annotated[
     str,
@@ -27,6 +30,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Fit pipelines on a data set, measure the first one on the past, publish a bundle and make it current."""
+    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json)
+
+
+def make_bundle(
+    data: str, pipelines: str, k: int, seed: int, promotion: Promotion, home: Path | None, as_json: bool
+) -> None:
+    """Train, publish, perhaps promote, and say what came of it; exit code 1 where the gate refused the bundle."""
     from shortlist.core.settings import settings
     from shortlist.data.catalog import load
     from shortlist.jobs.train import train as run
@@ -42,22 +52,22 @@ def train(
             k=k,
             seed=seed,
             threads=config.threads,
-            insist=insist,
+            promotion=promotion,
             tracking_uri=config.tracking_uri,
             progress=advance,
         )
     if as_json:
-        print_json(
-            {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused, "report": made.report}
-        )
-        return
-    print_backtest(made.report)
-    note(f"Published bundle {made.bundle.id}.")
-    if made.promoted:
-        note("It is current now. Next: shortlist serve")
+        facts = {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused}
+        print_json({**facts, "report": made.report})
     else:
-        note(f"It was not promoted: {made.refused}")
-        note(f"Promote it anyway with: shortlist bundle promote {made.bundle.id}")
+        print_backtest(made.report)
+        note(f"Published bundle {made.bundle.id}.")
+        if made.promoted:
+            note("It is current now. Next: shortlist serve")
+        else:
+            note(f"It was not promoted: {made.refused}")
+            note(f"Promote it with: shortlist bundle promote {made.bundle.id}")
+    if promotion == "gate" and not made.promoted:
         raise typer.Exit(1)
 
 

@@ -45,6 +45,16 @@ FOLLOW_EVERY_S = 2.0
 """How often the server looks whether another process has promoted a bundle."""
 
 
+def refuse_unsafe(settings: ServingSettings) -> None:
+    """Raises: UnsafeBinding: the host is not loopback and no key is set."""
+    if settings.host not in LOOPBACK and settings.api_key is None:
+        raise UnsafeBinding(
+            f"Serving on '{settings.host}' lets others write events without a key.",
+            hint="Set SHORTLIST_SERVING__API_KEY, or serve on 127.0.0.1.",
+            field="serving.host",
+        )
+
+
 def create_app(service: Service, settings: ServingSettings | None = None, *, log: Any = None) -> FastAPI:
     """The ASGI application of one service.
 
@@ -57,12 +67,7 @@ def create_app(service: Service, settings: ServingSettings | None = None, *, log
         UnsafeBinding: the host is not loopback and no key is set.
     """
     settings = settings or ServingSettings()
-    if settings.host not in LOOPBACK and settings.api_key is None:
-        raise UnsafeBinding(
-            f"Serving on '{settings.host}' lets others write events without a key.",
-            hint="Set SHORTLIST_SERVING__API_KEY, or serve on 127.0.0.1.",
-            field="serving.host",
-        )
+    refuse_unsafe(settings)
     log = log or make_log()
     door = Door(
         service=service,

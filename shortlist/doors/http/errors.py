@@ -106,6 +106,10 @@ STATUS: Mapping[type[core.ShortlistError], int] = {
 }
 
 
+TYPES = frozenset({"str", "int", "float", "bool"})
+"""How the validator calls the types that a context value may have."""
+
+
 def status_of(kind: type[core.ShortlistError]) -> int:
     """HTTP status of a type of error."""
     return next(STATUS[one] for one in kind.__mro__ if one in STATUS)
@@ -139,7 +143,9 @@ def problem(
 def from_pydantic(error: ValidationError) -> core.CallerError:
     """The first complaint of a validation as an error that names the field, never its value."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "body"
+    # The last part of a choice between types names the type that was tried first, which is no field.
+    loc = first["loc"][:-1] if len(first["loc"]) > 2 and first["loc"][-1] in TYPES else first["loc"]
+    field = ".".join(str(part) for part in loc) or "body"
     if first["type"] == "too_long":
         return core.TooMany(f"'{field}' has too many entries.", hint=f"{first['msg']}.", field=field)
     if first["type"] == "extra_forbidden":

@@ -7,17 +7,36 @@ finished within ten seconds, and then the stores are closed.
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 
 from shortlist.app.service import Service
-from shortlist.core.settings import Settings
+from shortlist.core.errors import DependencyError
+from shortlist.core.settings import ServingSettings, Settings
 from shortlist.core.settings import settings as read_settings
-from shortlist.doors.http.app import create_app
+from shortlist.doors.http.app import create_app, refuse_unsafe
 from shortlist.doors.http.logs import make_log
 
 STOP_WITHIN_S = 10
 SWITCH_S = 0.0005
+
+
+def check_address(serving: ServingSettings) -> None:
+    """Refuse an address that cannot be served, before the work that leads up to serving.
+
+    Raises:
+        UnsafeBinding: beyond loopback without a key.
+        DependencyError: the port is taken, or the host is not one of this machine.
+    """
+    refuse_unsafe(serving)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(serving.host, serving.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise _cannot_listen(serving, str(getattr(error, "strerror", None) or type(error).__name__)) from None
 
 
 def serve(
@@ -33,6 +52,7 @@ def serve(
 
     Raises:
         UnsafeBinding: beyond loopback without a key.
+        DependencyError: nothing can listen there.
     """
     import uvicorn
 
@@ -59,8 +79,17 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     try:
         uvicorn.Server(config).run()
+    except SystemExit:  # how the server says that it could not start; its exit codes are not ours
+        raise _cannot_listen(serving, "see the line above") from None
     finally:
         service.close()
+
+
+def _cannot_listen(serving: ServingSettings, why: str) -> DependencyError:
+    return DependencyError(
+        f"Nothing can listen on {serving.host}:{serving.port} ({why}).",
+        hint="Choose another place with --port (0 takes a free one) or --host.",
+    )
 
 
 def _stay_until_closed() -> None:

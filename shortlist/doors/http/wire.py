@@ -90,18 +90,7 @@ class RecommendBody(Wire):
 
     def question(self) -> questions.Question:
         """The same, as the use case wants it."""
-        return questions.Question(
-            user_id=self.user_id,
-            session=tuple(questions.SessionItem(e.item_id, e.occurred_at) for e in self.session or ()),
-            surface=self.surface or "",
-            k=self.k,
-            filter=self.filter,
-            exclude=tuple(self.exclude),
-            context=self.context,
-            cursor=self.cursor,
-            explain=self.explain,
-            return_fields=None if self.return_fields is None else tuple(self.return_fields),
-        )
+        return _question(self, exclude=tuple(self.exclude), cursor=self.cursor)
 
 
 class RankBody(Wire):
@@ -119,17 +108,7 @@ class RankBody(Wire):
 
     def question(self) -> questions.Question:
         """The same, as the use case wants it."""
-        return questions.Question(
-            user_id=self.user_id,
-            session=tuple(questions.SessionItem(e.item_id, e.occurred_at) for e in self.session or ()),
-            surface=self.surface or "",
-            k=self.k,
-            filter=self.filter,
-            candidates=tuple(dict.fromkeys(self.items)),
-            context=self.context,
-            explain=self.explain,
-            return_fields=None if self.return_fields is None else tuple(self.return_fields),
-        )
+        return _question(self, candidates=tuple(dict.fromkeys(self.items)))
 
 
 class RecommendQuery(Wire):
@@ -233,3 +212,18 @@ class PromoteBody(Wire):
 
 class EmptyBody(Wire):
     """A body that must be `{}`."""
+
+
+def _question(body: RecommendBody | RankBody, **more: Any) -> questions.Question:
+    """What both bodies say, and what only one of them does."""
+    return questions.Question(
+        user_id=body.user_id,
+        session=tuple(questions.SessionItem(e.item_id, e.occurred_at) for e in body.session or ()),
+        surface=body.surface or "",
+        k=body.k,
+        filter=body.filter,
+        context=body.context,
+        explain=body.explain,
+        return_fields=None if body.return_fields is None else tuple(body.return_fields),
+        **more,
+    )

@@ -147,7 +147,10 @@ def calibration_kl(slates: Ints, history: History, groups: Any, *, smoothing: fl
 
 
 def calibration_js(slates: Ints, history: History, groups: Any) -> Floats:
-    """Jensen-Shannon divergence of the two category mixes. Returns: float64[B] in [0, 1] (bits); arguments as above."""
+    """Jensen-Shannon divergence of the two category mixes. Returns: float64[B] in [0, 1] (bits).
+
+    Arguments as for `calibration_kl`.
+    """
     p, q = _mixes(slates, history, groups)
     middle = (p + q) / 2.0
     return np.asarray((_kl(p, middle) + _kl(q, middle)) / (2.0 * np.log(2.0)))

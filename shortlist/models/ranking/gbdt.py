@@ -10,6 +10,7 @@ Cost: 8 bytes per row and column while fitting; trees x leaves numbers learned.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -98,17 +99,17 @@ class Gbdt(Ranker):
         self.require_fitted()
         return self.shares(self.gain_)
 
-    def save(self, folder: Path) -> None:
-        """Write configuration, learned numbers and the trees as text into an existing folder.
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write configuration, learned numbers and the trees as text into a folder, made if needed.
 
         Raises:
             NotFitted: nothing to save yet.
         """
         super().save(folder)
-        (folder / TREES).write_text(self._text)
+        (Path(folder) / TREES).write_text(self._text)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
         """Read back what `save` wrote.
 
         Raises:
@@ -116,6 +117,7 @@ class Gbdt(Ranker):
         """
         from lightgbm.basic import LightGBMError
 
+        folder = Path(folder)
         model = super().load(folder)
         try:
             model._keep((folder / TREES).read_text())

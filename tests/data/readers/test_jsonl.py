@@ -97,3 +97,24 @@ GOOD = {"user_id": "u", "item_id": "i", "timestamp": 5}
 def test_broken_lines_are_named(tmp_path, line, why):
     with pytest.raises(BadRow, match=rf"events\.jsonl, line 3: .*{why}"):
         load(write(tmp_path, [GOOD, "", line]))
+
+
+@pytest.mark.parametrize("column", ["FeedbackType", "EVENT_TYPE", "type"])
+def test_types_have_the_aliases_of_tables(tmp_path, column):
+    row = {"UserId": "u", "ItemId": "i", column: "like", "Timestamp": "2024-05-01T12:00:00Z"}
+    (tmp_path / "events.jsonl").write_text(json.dumps(row) + "\n")
+    assert load(tmp_path).interactions.types == ("like",)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"user_id": "\ud800", "item_id": "i"},
+        {"user_id": "u", "item_id": "i", "type": "\udfff"},
+        {"event": "item", "item_id": "i", "fields": {"title": "half \ud83d of a pair"}},
+    ],
+)
+def test_half_a_surrogate_pair_is_named(tmp_path, event):
+    (tmp_path / "events.jsonl").write_text('{"user_id": "u", "item_id": "i"}\n' + json.dumps(event) + "\n")
+    with pytest.raises(BadRow, match="line 2: text with half a surrogate pair"):
+        load(tmp_path)

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,8 +9,10 @@ import structlog
 
 from shortlist.core.settings import ServingSettings
 from shortlist.doors.http.app import create_app
+from tests.app.fixtures import service, world
 
-_PATH = Path(__file__).parents[2] / "app" / "world.py"
+__all__ = ["service", "world"]
+
 BASE = "http://127.0.0.1:8000"
 KEY = "a-long-secret-key"
 
@@ -59,23 +59,6 @@ class Client:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-@pytest.fixture(scope="session")
-def world():
-    """The tiny news world as a module."""
-    spec = importlib.util.spec_from_file_location("tiny_news", _PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def service(world):
-    """A fresh service over it."""
-    service = world.service()
-    yield service
-    service.close()
 
 
 @pytest.fixture

@@ -33,6 +33,15 @@ def test_finds_the_planted_weights():
     assert found["noise"] == pytest.approx(0.0, abs=0.08)
 
 
+def test_rare_clicks_get_rare_probabilities():
+    """One click in fifty, and a column that says nothing: the probabilities are the share of clicks from the start."""
+    label = np.tile(np.r_[1.0, np.zeros(49)], 40)
+    rows = {"noise": np.random.default_rng(0).normal(size=len(label))}
+    model = Logistic().fit_rows(rows, label, np.repeat(np.arange(40), 50))
+    assert scores(model, **rows).mean() == pytest.approx(0.02, abs=0.0005)
+    assert np.isfinite(Logistic().fit_rows(rows, np.zeros(2000), np.arange(2000)).bias_)
+
+
 def test_unknown_values_count_as_the_mean_of_the_known():
     rows = {"x": np.array([0.0, 2.0, np.nan, np.inf]), "flat": np.ones(4)}
     model = Logistic().fit_rows(rows, np.array([0.0, 1.0, 0.0, 1.0]), np.arange(4))
