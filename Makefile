@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup setup-dev console demo test test-slow golden bench lint format types layers docs clean
+.PHONY: help setup setup-dev console demo test golden bench lint format types layers docs clean
 
 help:           ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +25,9 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.core
-	$(PIP) --editable '.[dev,pandas,track]'
+	$(PIP) --editable '.[dev,pandas,track,ann,usearch]'
+	@if command -v g++ >/dev/null 2>&1; then $(PIP) --editable '.[annoy,hnswlib]'; \
+	else echo "no C++ compiler: the tests of annoy and hnswlib will be skipped"; fi
 	@touch $@
 
 # The console needs node; without it the server shows a page that says how to get it.

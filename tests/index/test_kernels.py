@@ -1,0 +1,61 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shortlist.index.exact import Exact
+from shortlist.index.kernels import keep_highest, offer, unheap
+from shortlist.index.tiled import tiled_candidates
+from shortlist.index.vectors import VectorStore
+
+scores = st.lists(st.integers(-5, 5), min_size=1, max_size=60)
+
+
+@settings(deadline=None)
+@given(scores, st.integers(1, 70))
+def test_a_heap_is_the_start_of_the_sorted_list(values, limit):
+    score, key = np.empty(limit), np.empty(limit, np.int64)
+    held = 0
+    for number, value in enumerate(values):
+        held = offer(score, key, held, limit, float(value), number)
+    unheap(score, key, held)
+    best = sorted(range(len(values)), key=lambda i: (-values[i], i))[:limit]
+    assert key[:held].tolist() == best
+
+
+@settings(deadline=None)
+@given(scores, st.data())
+def test_selection_keeps_the_highest_with_their_keys(values, data):
+    limit = data.draw(st.integers(1, max(1, len(values) - 1)))
+    score, key = np.array(values, np.float32), np.arange(len(values))
+    keep_highest(score, key, len(values), limit)
+    assert sorted(score[:limit]) == sorted(values, reverse=True)[:limit][::-1]
+    assert all(values[k] == s for k, s in zip(key, score, strict=True))
+
+
+def test_tiles_vouch_only_for_what_they_are_sure_of():
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((2500, 16)).astype(np.float32)
+    store = VectorStore(vectors, np.arange(2500))
+    store.append(rng.standard_normal((700, 16)).astype(np.float32), np.arange(2500, 3200))
+    queries = rng.standard_normal((9, 16)).astype(np.float32)
+    everything = store.gather(np.arange(3200)).astype(np.float64)
+    for euclidean in (False, True):
+        slots, doubt = tiled_candidates(queries, store, store.alive, 5, euclidean=euclidean)
+        for b, query in enumerate(queries.astype(np.float64)):
+            exact = -((query - everything) ** 2).sum(1) if euclidean else everything @ query
+            assert set(np.argsort(-exact)[:5]) <= set(slots[b].tolist())
+            others = np.delete(exact, slots[b])
+            assert others.max() <= doubt[b] <= exact[slots[b]].max()
+
+
+def test_a_batch_and_its_members_agree_in_every_bit_after_changes():
+    rng = np.random.default_rng(1)
+    index = Exact().build(rng.standard_normal((3000, 8)).astype(np.float32), metric="euclidean")
+    index.upsert(np.arange(2900, 3100), rng.standard_normal((200, 8)).astype(np.float32))
+    index.remove(np.arange(0, 3000, 7))
+    queries = rng.standard_normal((150, 8)).astype(np.float32)
+    many = index.search(queries, 20)
+    for b in range(150):
+        one = index.search(queries[b], 20)
+        assert one.item.tolist() == many.item[many.row == b].tolist()
+        assert one.score.tolist() == many.score[many.row == b].tolist()
