@@ -110,8 +110,8 @@ def publish(
         return _make_visible(root, work, values, created_at)
     except OSError as error:
         raise StoreUnavailable(
-            f"The bundle could not be written ({type(error).__name__}: {error.strerror}); nothing was published.",
-            hint="Check space and permissions of the bundle folder.",
+            f"{root} cannot be written to ({error.strerror or type(error).__name__}); nothing was published.",
+            hint="Check space and permissions of that folder, or choose another with --home.",
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,24 +1,42 @@
-"""How alike two sparse vectors are: cosine, Jaccard, or Pearson over what both rated.
+"""How alike two sparse vectors are: by counts of what they share, by angle, or by agreement of ratings.
 
 One kernel serves item neighbours (vectors over users) and user neighbours (vectors over items): it compares a block of
 rows with a whole population through sparse products, so its memory is the number of pairs that share anything.
-Pearson follows Resnick et al., "GroupLens", CSCW 1994: means are taken over the common entries only.
+Pearson follows Resnick et al., "GroupLens", CSCW 1994: means are taken over the common entries only. Adjusted cosine
+follows Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", WWW 2001.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from shortlist.core.types import Floats
-from shortlist.models.sparse import keep_stored, row_of
+from shortlist.models.base import ModelConfig
+from shortlist.models.sparse import best_per_row, keep_stored, row_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Measure = Literal["cosine", "jaccard", "pearson"]
+Measure = Literal["adjusted_cosine", "bm25", "cooccurrence", "cosine", "jaccard", "lift", "pearson", "tfidf"]
+"""What `Population.alike` can measure:
+
+- `cooccurrence`: entries in common; `jaccard`: over all entries of the pair; `lift`: over what chance would give;
+- `cosine` of the weights; `tfidf`: of weights times the rarity of their place; `bm25`: inner product of such weights
+  that saturate and are damped by the length of the vector;
+- `pearson` and `adjusted_cosine`: agreement of ratings over common entries, around the vector's or the place's mean.
+"""
+RATED: frozenset[Measure] = frozenset({"adjusted_cosine", "pearson"})
+"""Measures that compare ratings and say nothing about plain events."""
+
+BM25_SATURATION = 100.0
+"""How many events of a pair count before more of them stop to matter; large, because few pairs repeat."""
+BM25_LENGTH = 0.8
+"""How far a vector's length damps its weights, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,8 @@ class Population:
         square: the same places, squared weights.
         norm: float64[N], Euclidean length of each vector.
         size: float64[N], entries of each vector.
+        place: float64[D], rarity of each place (tfidf, bm25) or its mean weight (adjusted_cosine); empty otherwise.
+        mean_size: float, mean sum of weights of a vector that has any.
         low: smallest weight, taken off before Pearson so that large offsets cost no precision.
         span: largest minus smallest weight, at least a tiny number.
     """
@@ -40,12 +60,20 @@ class Population:
     square: csr_array
     norm: Floats
     size: Floats
+    place: Floats
+    mean_size: float
     low: float
     span: float
 
     @classmethod
     def of(cls, flat: csr_array, measure: Measure) -> Self:
         """Prepare the N columns of CSR float64[D, N] for one measure."""
+        place = _places(flat, measure)
+        n = flat.shape[1]
+        total = np.bincount(flat.indices, weights=flat.data, minlength=n).astype(np.float64)
+        mean_size = float(total.sum()) / max(int((total > 0).sum()), 1)
+        if len(place):
+            flat = _filled(flat, _weighted(flat.data, place[row_of(flat)], total[flat.indices], mean_size, measure))
         low = float(flat.data.min()) if flat.nnz else 0.0
         span = max(float(flat.data.max()) - low, 1e-12) if flat.nnz else 1.0
         if measure == "pearson":
@@ -54,39 +82,75 @@ class Population:
         plain = bool((flat.data == 1.0).all())
         binary = flat if plain else _filled(flat, np.ones(flat.nnz))
         square = flat if plain else _filled(flat, flat.data**2)
-        n = flat.shape[1]
         norm = np.sqrt(np.bincount(square.indices, weights=square.data, minlength=n))
-        return cls(flat, binary, square, norm, np.bincount(flat.indices, minlength=n).astype(np.float64), low, span)
+        size = np.bincount(flat.indices, minlength=n).astype(np.float64)
+        return cls(flat, binary, square, norm, size, place, mean_size, low, span)
 
     def alike(
-        self, rows: csr_array, measure: Measure, *, shrinkage: float, min_similarity: float, min_common: int
+        self,
+        rows: csr_array,
+        measure: Measure,
+        *,
+        shrinkage: float,
+        min_similarity: float,
+        min_common: int,
+        asymmetry: float = 0.5,
     ) -> csr_array:
         """CSR float64[n, N], the similarity of each row to every vector that shares something with it.
 
         Args:
             rows: CSR float64[n, D] in the population's weights.
-            measure: cosine, jaccard or pearson.
+            measure: the one that the population was prepared for.
             shrinkage: similarity is multiplied by c / (c + shrinkage) for c common entries.
             min_similarity: values at or below are left out.
             min_common: pairs with fewer common entries are left out.
+            asymmetry: of cosine and tfidf, see `NeighbourConfig`.
         """
         ones = _filled(rows, np.ones(rows.nnz))
         common = ones @ self.binary
         common.sort_indices()
         count = common.data
-        if measure == "cosine":
-            value = self._cosine(rows, common)
-        elif measure == "jaccard":
-            sizes = np.diff(rows.indptr)[row_of(common)] + self.size[common.indices]
-            value = count / (sizes - count)
-        else:
+        if len(self.place):
+            total = np.bincount(row_of(rows), weights=rows.data, minlength=rows.shape[0]).astype(np.float64)
+            place = self.place[rows.indices]
+            rows = _filled(rows, _weighted(rows.data, place, total[row_of(rows)], self.mean_size, measure))
+        if measure in ("cosine", "tfidf"):
+            value = self._cosine(rows, common, asymmetry)
+        elif measure == "bm25":
+            value = _values_at(rows @ self.flat, common)
+        elif measure == "pearson":
             value = self._pearson(rows, ones, common)
+        elif measure == "adjusted_cosine":
+            value = self._adjusted_cosine(rows, ones, common)
+        else:
+            mine = np.diff(rows.indptr)[row_of(common)].astype(np.float64)
+            value = self._counted(count, mine, self.size[common.indices], measure)
         value = value * (count / (count + shrinkage)) if shrinkage else value
         return keep_stored(_filled(common, value), (value > min_similarity) & (count >= min_common))
 
-    def _cosine(self, rows: csr_array, common: csr_array) -> Floats:
+    def _counted(self, count: Floats, mine: Floats, theirs: Floats, measure: Measure) -> Floats:
+        if measure == "jaccard":
+            return count / (mine + theirs - count)
+        if measure == "lift":
+            used = max(int((np.diff(self.flat.indptr) > 0).sum()), 1)
+            return count * used / (mine * theirs)
+        return count.copy()
+
+    def _adjusted_cosine(self, rows: csr_array, ones: csr_array, common: csr_array) -> Floats:
+        mine = _values_at(_filled(rows, rows.data**2) @ self.binary, common)
+        theirs = _values_at(ones @ self.square, common)
+        # Who deviates nowhere from the others agrees with nobody.
+        defined = (mine > 1e-9) & (theirs > 1e-9)
+        dot = _values_at(rows @ self.flat, common)
+        value: Floats = np.where(defined, dot / np.sqrt(np.where(defined, mine * theirs, 1.0)), -np.inf)
+        return value
+
+    def _cosine(self, rows: csr_array, common: csr_array, asymmetry: float) -> Floats:
         mine = np.sqrt(np.bincount(row_of(rows), weights=rows.data**2, minlength=rows.shape[0]))
-        scale = mine[row_of(common)] * self.norm[common.indices]
+        theirs = self.norm
+        if asymmetry != 0.5:
+            mine, theirs = mine ** (2 * asymmetry), theirs ** (2 - 2 * asymmetry)
+        scale = mine[row_of(common)] * theirs[common.indices]
         plain = self.flat is self.binary and bool((rows.data == 1.0).all())
         dot = common.data if plain else _values_at(rows @ self.flat, common)
         value: Floats = dot / np.where(scale > 0, scale, 1.0)
@@ -104,6 +168,88 @@ class Population:
         defined = (var_x > 1e-9) & (var_y > 1e-9)
         value: Floats = np.where(defined, cov / np.sqrt(np.where(defined, var_x * var_y, 1.0)), -np.inf)
         return value
+
+
+class NeighbourConfig(ModelConfig):
+    """Settings of models that answer by neighbours, be they items or users."""
+
+    similarity: Measure = "cosine"
+    """cosine, tfidf (common users or items say less), bm25, jaccard (what both have over what either has), lift,
+    cooccurrence; or, for ratings only, pearson (agreement around own means) or adjusted_cosine (around the means of
+    the users that rate two items, or of the items that two users rated)."""
+    weight: Literal["binary", "count", "value", "last"] | None = None
+    """What a pair of user and item holds: 1, number of events, sum of values, or the latest value. None is binary, and
+    the latest value for pearson and adjusted_cosine."""
+    shrinkage: NonNegativeFloat = 0.0
+    """Similarity is multiplied by c / (c + shrinkage) for c users or items in common: distrusts thin evidence."""
+    min_similarity: float = Field(default=0.0, ge=0.0)
+    """Pairs at or below are no neighbours."""
+    min_common: PositiveInt = 1
+    """Pairs with less in common are no neighbours."""
+    asymmetry: float = Field(default=0.5, ge=0, le=1)
+    """Share of the cosine's (and tfidf's) division that falls to the length of the vector whose neighbours are looked
+    for: 0.5 is the plain cosine; less of it lets scored items (or users) with many events win more often."""
+
+    @property
+    def weighting(self) -> str:
+        """The weight in use."""
+        return self.weight or ("last" if self.similarity in RATED else "binary")
+
+    def alike(self, population: Population, rows: csr_array) -> csr_array:
+        """CSR float64[n, N], likeness of each row to the population by these settings."""
+        return population.alike(
+            rows,
+            self.similarity,
+            shrinkage=self.shrinkage,
+            min_similarity=self.min_similarity,
+            min_common=self.min_common,
+            asymmetry=self.asymmetry,
+        )
+
+
+def neighbour_rows(
+    by_place: csr_array, settings: NeighbourConfig, *, neighbours: int | None, block_cells: int
+) -> Iterator[csr_array]:
+    """CSR float64[m, N] blocks of each vector's nearest others, a slab at a time; itself is left out.
+
+    Args:
+        by_place: CSR float64[D, N], column n is vector n.
+        settings: what likeness is.
+        neighbours: kept per vector; None keeps all that share anything.
+        block_cells: most pairs worked on at once.
+    """
+    population = Population.of(by_place, settings.similarity)
+    vectors = by_place.T.tocsr()  # [N, D]
+    n = vectors.shape[0]
+    step = max(1, block_cells // max(n, 1))
+    for start in range(0, n, step):
+        block = settings.alike(population, vectors[start : start + step])
+        block = keep_stored(block, block.indices != row_of(block) + start)
+        yield best_per_row(block, neighbours or n)
+
+
+def _places(flat: csr_array, measure: Measure) -> Floats:
+    """float64[D], what a measure must know about each place; empty where it needs nothing."""
+    used = np.diff(flat.indptr)
+    if measure == "adjusted_cosine":
+        total = np.bincount(row_of(flat), weights=flat.data, minlength=flat.shape[0])
+        mean: Floats = total / np.maximum(used, 1)
+        return mean
+    if measure in ("bm25", "tfidf"):
+        rarity: Floats = np.log1p(flat.shape[1] / np.maximum(used, 1))
+        return rarity
+    return np.empty(0)
+
+
+def _weighted(weight: Floats, place: Floats, size: Floats, mean_size: float, measure: Measure) -> Floats:
+    """float64[nnz], weights as the measure sees them, given the rarity or mean of each place and the vector's size."""
+    if measure == "adjusted_cosine":
+        return weight - place
+    if measure == "tfidf":
+        return weight * place
+    weight = np.maximum(weight, 0.0)  # fewer than no events is none
+    damping = BM25_SATURATION * (1.0 - BM25_LENGTH + BM25_LENGTH * np.maximum(size, 0.0) / max(mean_size, 1e-12))
+    return place * weight * (BM25_SATURATION + 1.0) / (weight + damping)
 
 
 def _filled(matrix: csr_array, data: Floats) -> csr_array:

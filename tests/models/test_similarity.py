@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from shortlist.models.similarity import Population
+from shortlist.models.similarity import NeighbourConfig, Population, neighbour_rows
 
 OPEN = {"shrinkage": 0.0, "min_similarity": -2.0, "min_common": 1}
 
@@ -54,3 +54,55 @@ def test_opposite_weights_that_cancel_count_as_known_and_unlike():
     found = alike([[1, -1], [1, 1]], "cosine", min_similarity=-0.5)
     assert found[0, 1] == 0
     assert found[1, 1] == pytest.approx(1)
+
+
+def test_counts_in_common_and_lift_over_chance():
+    vectors = [[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]]
+    np.testing.assert_allclose(alike(vectors, "cooccurrence"), [[2, 2, 0], [2, 3, 1], [0, 1, 2]])
+    # Four places in use: chance would give 2 * 3 / 4 in common.
+    np.testing.assert_allclose(alike(vectors, "lift")[0], [2 * 4 / 4, 2 * 4 / 6, 0])
+
+
+def test_asymmetry_moves_the_division_from_one_vector_to_the_other():
+    vectors = [[1, 1, 1, 1], [1, 0, 0, 0]]
+    found = alike(vectors, "cosine", asymmetry=0.25)
+    assert found[0, 1] == pytest.approx(1 / (4**0.25 * 1))
+    assert found[1, 0] == pytest.approx(1 / 4**0.75)
+
+
+def test_rare_places_say_more_with_tfidf():
+    vectors = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]])
+    rarity = np.log(1 + 3 / np.array([3, 2, 2]))
+    weighted = vectors * rarity
+    length = np.linalg.norm(weighted, axis=1)
+    np.testing.assert_allclose(alike(vectors, "tfidf"), weighted @ weighted.T / np.outer(length, length))
+
+
+def test_bm25_saturates_and_damps_long_vectors():
+    vectors = np.array([[1, 3, 0, 1], [1, 0, 0, 0], [2, 1, 5, 1]], float)
+    size = vectors.sum(axis=1, keepdims=True)
+    damping = 100.0 * (1 - 0.8 + 0.8 * size / size.mean())
+    weighted = np.log(1 + 3 / (vectors > 0).sum(axis=0)) * vectors * 101.0 / (vectors + damping)
+    np.testing.assert_allclose(alike(vectors, "bm25"), weighted @ weighted.T)
+
+
+def test_adjusted_cosine_takes_off_the_mean_of_each_place():
+    rng = np.random.default_rng(5)
+    ratings = np.where(rng.uniform(size=(10, 12)) < 0.7, rng.integers(1, 6, (10, 12)), 0).astype(float)
+    rated = ratings > 0
+    moved = np.where(rated, ratings - ratings.sum(axis=0) / rated.sum(axis=0), 0.0)
+    dot = moved @ moved.T
+    left = moved**2 @ rated.T
+    expected = dot / np.sqrt(left * left.T)
+    np.testing.assert_allclose(alike(ratings, "adjusted_cosine"), expected, atol=1e-9)
+
+
+def test_nobody_deviates_where_all_agree():
+    assert not alike([[4, 4, 4], [4, 4, 4]], "adjusted_cosine").any()
+
+
+def test_nearest_rows_leave_out_the_vector_itself():
+    vectors = csr_array(np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1]], float))
+    settings = NeighbourConfig(similarity="cooccurrence")
+    blocks = list(neighbour_rows(vectors.T.tocsr(), settings, neighbours=1, block_cells=3))
+    assert [block.toarray().tolist() for block in blocks] == [[[0, 2, 0]], [[2, 0, 0]], [[1, 0, 0]]]

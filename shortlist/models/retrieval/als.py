@@ -20,10 +20,10 @@ import numpy as np
 from pydantic import Field
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, Ints, Requests
+from shortlist.core.types import Floats, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
-from shortlist.models.dense import cosine_rows, dot_rows
+from shortlist.models.base import ModelConfig
+from shortlist.models.factors import ItemFactorModel
 from shortlist.models.history import history_matrix
 from shortlist.models.parallel import in_ranges
 from shortlist.models.retrieval._als_kernels import solve_cg, solve_cholesky
@@ -55,7 +55,7 @@ class Config(ModelConfig):
     """Standard deviation of the start."""
 
 
-class Als(CatalogueModel):
+class Als(ItemFactorModel):
     """Implicit feedback matrix factorisation.
 
     Learned: `item_factors_` float32[M, d], zero for items without events; `gram_` float64[d, d], Y'Y + reg I, what
@@ -76,10 +76,10 @@ class Als(CatalogueModel):
             self._half(x, items, users, ctx.threads)
             self._half(xt, users, items, ctx.threads)
             ctx.progress(sweep + 1, c.epochs)
-        self.item_factors_: Floats = np.empty_like(items)
+        self.item_factors_ = np.empty_like(items)
         self.item_factors_[order] = items
         self.gram_: Floats = _gram(items, c.reg)
-        self.known_: Array = np.empty(len(order), bool)
+        self.known_ = np.empty(len(order), bool)
         self.known_[order] = np.diff(xt.indptr) > 0
 
     def _half(self, x: csr_array, fixed: Floats, out: Floats, threads: int) -> None:
@@ -110,28 +110,6 @@ class Als(CatalogueModel):
         long_way = np.empty((0, out.shape[1]))
         solve_cholesky(0, len(out), x.indptr, x.indices, x.data, self.item_factors_, self.gram_, long_way, out)
         return out
-
-    def score_block(self, requests: Requests) -> Floats:
-        """float32[B, M], inner products; NaN for items without events and for requests without known past items."""
-        users = self.fold_in(requests)
-        out = np.empty((len(requests), self.n_items_), np.float32)
-        dot_rows(users, self.item_factors_, out)
-        out[:, ~self.known_] = np.nan
-        out[~users.any(axis=1)] = np.nan
-        return out
-
-    def similar_block(self, items: Ints) -> Floats:
-        """float32[n, M], cosine between item vectors; NaN where either item had no events."""
-        return cosine_rows(self.item_factors_, items)
-
-    def encode_requests(self, requests: Requests) -> Floats:
-        """float32[B, d], user vectors for a vector index."""
-        return self.fold_in(requests).astype(np.float32)
-
-    def encode_items(self, items: Ints) -> Floats:
-        """float32[len(items), d], item vectors for a vector index."""
-        vectors: Floats = self.item_factors_[items]
-        return vectors
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`; the values sum to the score.

@@ -13,7 +13,7 @@ the request by the same steps with the items held still, so strangers and fresh 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
@@ -22,9 +22,10 @@ from pydantic import Field
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Floats, Ints, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
-from shortlist.models.dense import cosine_rows, dot_rows
+from shortlist.models.base import ModelConfig
+from shortlist.models.factors import ItemFactorModel
 from shortlist.models.history import distinct, within
+from shortlist.models.retrieval._sampling import BLOCKS, below, deal, not_had
 from shortlist.models.retrieval._start import natural_matrix
 
 
@@ -47,7 +48,7 @@ class Config(ModelConfig):
     """Standard deviation of the start."""
 
 
-class Bpr(CatalogueModel):
+class Bpr(ItemFactorModel):
     """Pairwise matrix factorisation.
 
     Learned: `item_factors_` float32[M, d], zero for items without events; `known_` bool[M], items with events;
@@ -65,12 +66,14 @@ class Bpr(CatalogueModel):
         items = rng.normal(scale=c.init_scale, size=(x.shape[1], c.factors)).astype(np.float32)
         owner = np.repeat(np.arange(x.shape[0], dtype=np.int32), np.diff(x.indptr))
         state = np.array([ctx.seed], np.uint64)
+        turn = np.empty(len(owner), np.int64)
         for epoch in range(c.epochs):
-            _pass(state, rng.permutation(len(owner)), owner, x.indptr, x.indices, users, items, c.learning_rate, c.reg)
+            deal(state, turn, BLOCKS)
+            _pass(state, turn, owner, x.indptr, x.indices, users, items, c.learning_rate, c.reg)
             ctx.progress(epoch + 1, c.epochs)
-        self.item_factors_: Floats = np.empty_like(items)
+        self.item_factors_ = np.empty_like(items)
         self.item_factors_[order] = items
-        self.known_: Array = np.zeros(len(order), bool)
+        self.known_ = np.zeros(len(order), bool)
         self.known_[order[np.unique(x.indices)]] = True
         self.item_factors_[~self.known_] = 0.0
         self.negatives_: Ints = order[np.unique(x.indices)]
@@ -87,58 +90,6 @@ class Bpr(CatalogueModel):
         )
         return out
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float32[B, M], inner products; NaN for items without events and for requests without known past items."""
-        users = self.fold_in(requests)
-        out = np.empty((len(requests), self.n_items_), np.float32)
-        dot_rows(users, self.item_factors_, out)
-        out[:, ~self.known_] = np.nan
-        out[~users.any(axis=1)] = np.nan
-        return out
-
-    def similar_block(self, items: Ints) -> Floats:
-        """float32[n, M], cosine between item vectors; NaN where either item had no events."""
-        return cosine_rows(self.item_factors_, items)
-
-    def encode_requests(self, requests: Requests) -> Floats:
-        """float32[B, d], user vectors for a vector index."""
-        return self.fold_in(requests).astype(np.float32)
-
-    def encode_items(self, items: Ints) -> Floats:
-        """float32[len(items), d], item vectors for a vector index."""
-        vectors: Floats = self.item_factors_[items]
-        return vectors
-
-
-@njit(cache=True, nogil=True)
-def _random(state: Array) -> Any:
-    """The next 64 random bits (splitmix64); `state` is uint64[1]."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
-def _below(state: Array, n: int) -> int:
-    """A random number in 0..n-1, from the high 32 bits."""
-    return int(((_random(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-
-
-@njit(cache=True, nogil=True)
-def _has(indices: Array, start: int, stop: int, item: int) -> bool:
-    """Whether the sorted indices[start:stop] hold the item."""
-    while start < stop:
-        middle = (start + stop) // 2
-        if indices[middle] < item:
-            start = middle + 1
-        elif indices[middle] > item:
-            stop = middle
-        else:
-            return True
-    return False
-
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _pass(
@@ -147,24 +98,23 @@ def _pass(
 ) -> None:  # fmt: skip
     """One epoch over all events in the given order; users who had everything are skipped."""
     n_items, d = items.shape
-    step, shrink = np.float32(rate), np.float32(reg)
+    step, keep = np.float32(rate), np.float32(1.0 - rate * reg)
     for e in order:
         u, i = owner[e], indices[e]
         start, stop = indptr[u], indptr[u + 1]
         if stop - start == n_items:
             continue
-        j = _below(state, n_items)
-        while _has(indices, start, stop, j):
-            j = _below(state, n_items)
+        j = not_had(state, indices, start, stop, n_items)
+        mine, taken, other = users[u], items[i], items[j]
         gap = np.float32(0)
         for f in range(d):
-            gap += users[u, f] * (items[i, f] - items[j, f])
-        pull = np.float32(1) / (np.float32(1) + np.exp(gap))
+            gap += mine[f] * (taken[f] - other[f])
+        pull = step / (np.float32(1) + np.exp(gap))
         for f in range(d):
-            x, y, z = users[u, f], items[i, f], items[j, f]
-            users[u, f] = x + step * (pull * (y - z) - shrink * x)
-            items[i, f] = y + step * (pull * x - shrink * y)
-            items[j, f] = z + step * (-pull * x - shrink * z)
+            x, y, z = mine[f], taken[f], other[f]
+            mine[f] = keep * x + pull * (y - z)
+            taken[f] = keep * y + pull * x
+            other[f] = keep * z - pull * x
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
@@ -190,9 +140,9 @@ def _fold_in(
         for epoch in range(epochs):
             for p in range(start, stop):
                 i = past[p]
-                j = negatives[_below(state, len(negatives))]
+                j = negatives[below(state, len(negatives))]
                 while had[j]:
-                    j = negatives[_below(state, len(negatives))]
+                    j = negatives[below(state, len(negatives))]
                 gap = 0.0
                 for f in range(d):
                     gap += x[f] * (items[i, f] - items[j, f])

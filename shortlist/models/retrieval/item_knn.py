@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import PositiveInt
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
@@ -24,8 +24,8 @@ from shortlist.core.types import Floats, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.similarity import Measure, Population
-from shortlist.models.sparse import best_per_row, evidence_block, keep_stored, row_of, weighted_matrix
+from shortlist.models.similarity import NeighbourConfig, neighbour_rows
+from shortlist.models.sparse import evidence_block, weighted_matrix
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -34,29 +34,13 @@ BLOCK_CELLS = 4_000_000
 """Most item pairs worked on at once: about 50 MB per sparse product."""
 
 
-class Config(ModelConfig):
+class Config(NeighbourConfig):
     """Settings of `ItemKnn`."""
 
-    similarity: Measure = "cosine"
-    """cosine, jaccard (shared users over all users of the pair) or pearson (agreement of ratings; needs ratings)."""
-    weight: Literal["binary", "count", "value", "last"] | None = None
-    """What an item's vector holds for a user: 1, number of events, sum of values, or the latest value. None is binary,
-    and the latest value for pearson."""
     neighbours: PositiveInt | None = 50
     """Most similar items kept; None keeps all pairs that share a user, which fits small catalogues only."""
     keep: Literal["target", "source"] = "target"
     """Whose neighbours are kept: those of the item that is scored, or those of the item in the history."""
-    shrinkage: NonNegativeFloat = 0.0
-    """Similarity is multiplied by c / (c + shrinkage) for c common users: distrusts thin evidence."""
-    min_similarity: float = Field(default=0.0, ge=0.0)
-    """Pairs at or below are no neighbours."""
-    min_common: PositiveInt = 1
-    """Pairs with fewer common users are no neighbours."""
-
-    @property
-    def weighting(self) -> str:
-        """The weight in use."""
-        return self.weight or ("last" if self.similarity == "pearson" else "binary")
 
 
 class ItemKnn(CatalogueModel):
@@ -127,20 +111,11 @@ class ItemKnn(CatalogueModel):
     def _neighbours(self, by_user: csr_array, ctx: FitContext) -> Iterator[csr_array]:
         """CSR float64[m, M] blocks of neighbour rows, itself left out."""
         c = self.config
-        population = Population.of(by_user, c.similarity)
-        by_item = by_user.T.tocsr()  # [M, U]
-        step = max(1, BLOCK_CELLS // self.n_items_)
-        for start in range(0, self.n_items_, step):
-            block = population.alike(
-                by_item[start : start + step],
-                c.similarity,
-                shrinkage=c.shrinkage,
-                min_similarity=c.min_similarity,
-                min_common=c.min_common,
-            )
-            block = keep_stored(block, block.indices != row_of(block) + start)
-            yield best_per_row(block, c.neighbours or self.n_items_)
-            ctx.progress(min(start + step, self.n_items_), self.n_items_)
+        done = 0
+        for block in neighbour_rows(by_user, c, neighbours=c.neighbours, block_cells=BLOCK_CELLS):
+            yield block
+            done += block.shape[0]
+            ctx.progress(done, self.n_items_)
 
 
 def _column_means(ratings: csr_array) -> Floats:

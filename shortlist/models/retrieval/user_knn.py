@@ -10,10 +10,10 @@ Cost: 12 bytes per interaction on disk, 24 in memory (40 with pearson); a reques
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import PositiveInt
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
@@ -21,34 +21,18 @@ from shortlist.core.types import Floats, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.similarity import Measure, Population
+from shortlist.models.similarity import RATED, NeighbourConfig, Population
 from shortlist.models.sparse import best_per_row, evidence_block, keep_stored, row_of, weighted_matrix
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-class Config(ModelConfig):
+class Config(NeighbourConfig):
     """Settings of `UserKnn`."""
 
-    similarity: Measure = "cosine"
-    """cosine, jaccard (shared items over all items of the pair) or pearson (agreement of ratings; needs ratings)."""
-    weight: Literal["binary", "count", "value", "last"] | None = None
-    """What a user's vector holds for an item: 1, number of events, sum of values, or the latest value. None is binary,
-    and the latest value for pearson. Items of the history that the fit did not see with this user weigh 1."""
     neighbours: PositiveInt = 50
     """Nearest users that vote."""
-    shrinkage: NonNegativeFloat = 0.0
-    """Similarity is multiplied by c / (c + shrinkage) for c common items: distrusts thin evidence."""
-    min_similarity: float = Field(default=0.0, ge=0.0)
-    """Users at or below do not vote."""
-    min_common: PositiveInt = 1
-    """Users with fewer common items do not vote."""
-
-    @property
-    def weighting(self) -> str:
-        """The weight in use."""
-        return self.weight or ("last" if self.similarity == "pearson" else "binary")
 
 
 class UserKnn(CatalogueModel):
@@ -71,8 +55,8 @@ class UserKnn(CatalogueModel):
     def score_block(self, requests: Requests) -> Floats:
         """float64[B, M] votes; NaN for items no neighbour has.
 
-        A known user is no neighbour of itself. With pearson only past items that the user rated in the fit are
-        compared, since a history carries no ratings: unknown users get NaN.
+        A known user is no neighbour of itself. With pearson and adjusted_cosine only past items that the user rated in
+        the fit are compared, since a history carries no ratings: unknown users get NaN.
         """
         near = best_per_row(self._near(self._vectors(requests), requests.user), self.config.neighbours)
         return evidence_block(near @ self.past_)
@@ -112,7 +96,7 @@ class UserKnn(CatalogueModel):
         return float(mean[user] + near.data @ deviation / near.data.sum())
 
     def _vectors(self, requests: Requests) -> csr_array:
-        """CSR float64[B, M], the histories in the weights of the fit."""
+        """CSR float64[B, M], the histories in the weights of the fit; what it did not see with the user weighs 1."""
         from scipy.sparse import issparse
 
         history = distinct(within(requests.history, np.ones(self.n_items_, bool)))
@@ -123,22 +107,15 @@ class UserKnn(CatalogueModel):
         known = np.flatnonzero(user >= 0)
         found = self.past_[user[known], history.item[known]]  # one value per pair; dense or not by SciPy's version
         weight[known] = found.toarray() if issparse(found) else found
-        if self.config.similarity != "pearson":
+        if self.config.similarity not in RATED:
             return weighted_matrix(history, self.n_items_, np.where(weight == 0, 1.0, weight))
         rated = weighted_matrix(history, self.n_items_, weight)
         return keep_stored(rated, rated.data != 0)
 
     def _near(self, vectors: csr_array, user: Ints) -> csr_array:
         """CSR float64[B, U], similarity to every other user."""
-        c = self.config
         if getattr(self, "_prepared", None) is None:
-            self._prepared = Population.of(self.past_.T.tocsr(), c.similarity)
+            self._prepared = Population.of(self.past_.T.tocsr(), self.config.similarity)
         assert self._prepared is not None
-        near = self._prepared.alike(
-            vectors,
-            c.similarity,
-            shrinkage=c.shrinkage,
-            min_similarity=c.min_similarity,
-            min_common=c.min_common,
-        )
+        near = self.config.alike(self._prepared, vectors)
         return keep_stored(near, near.indices != user[row_of(near)])

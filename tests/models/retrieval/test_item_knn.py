@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shortlist.core.errors import BadConfig
+from shortlist.core.errors import BadConfig, StageError
 from shortlist.core.types import History, Requests
 from shortlist.models.retrieval import item_knn
 from shortlist.models.retrieval.item_knn import ItemKnn
@@ -80,3 +80,27 @@ def test_reasons_add_up_to_the_score():
     reasons = model.explain(one, int(hit.item[0]))
     assert sum(reasons.values()) == pytest.approx(float(hit.score[0]))
     assert set(reasons) <= set(one.history.item.tolist())
+
+
+@pytest.mark.parametrize("similarity", ["adjusted_cosine", "bm25", "cosine", "jaccard", "lift", "pearson", "tfidf"])
+def test_negative_weights_never_make_a_score_that_is_not_finite(similarity):
+    table = np.array([[5, -3, 4], [-1, 1, 2], [4, 0, -4], [3, -3, 0]])
+    model = ItemKnn(similarity=similarity, weight="value").fit(rated(table))
+    assert np.isfinite(model.similarity_.data).all()
+    hits = model.retrieve(requests_for(rated(table)), 3)
+    assert np.isfinite(hits.score).all()
+
+
+def test_broken_weights_are_refused():
+    table = rated()
+    values = table.interactions.value.copy()
+    values[3] = np.nan
+    broken = replace(table, interactions=replace(table.interactions, value=values))
+    with pytest.raises(StageError, match="finite"):
+        ItemKnn(weight="value").fit(broken)
+
+
+def test_all_equal_ratings_agree_about_nothing():
+    table = rated(np.full((3, 3), 4))
+    for similarity in ("pearson", "adjusted_cosine"):
+        assert len(ItemKnn(similarity=similarity).fit(table).retrieve(requests_for(table), 3)) == 0

@@ -1,0 +1,51 @@
+"""What models of one vector per item share: scores, likeness and vectors for an index.
+
+Only items are learned; a user's vector is worked out from the history of the request, which each model does in its own
+way (`fold_in`). Cost: 2*M*d flops per request.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shortlist.core.errors import StageError
+from shortlist.core.types import Array, Floats, Ints, Requests
+from shortlist.models.base import CatalogueModel
+from shortlist.models.dense import cosine_rows, dot_rows
+
+
+class ItemFactorModel(CatalogueModel):
+    """Answers by inner products of item vectors with a vector made of the request's history.
+
+    Learned, by `learn` of the subclass: `item_factors_` float32[M, d], zero for items without events; `known_` bool[M],
+    items with events.
+    """
+
+    item_factors_: Floats
+    known_: Array
+
+    def fold_in(self, requests: Requests) -> Floats:
+        """float64[B, d], each request's vector, worked out from its history; zero without known past items."""
+        raise StageError(f"{type(self).__name__} does not implement fold_in().")
+
+    def score_block(self, requests: Requests) -> Floats:
+        """float32[B, M], inner products; NaN for items without events and for requests without known past items."""
+        users = self.fold_in(requests)
+        out = np.empty((len(requests), self.n_items_), np.float32)
+        dot_rows(users, self.item_factors_, out)
+        out[:, ~self.known_] = np.nan
+        out[~users.any(axis=1)] = np.nan
+        return out
+
+    def similar_block(self, items: Ints) -> Floats:
+        """float32[n, M], cosine between item vectors; NaN where either item had no events."""
+        return cosine_rows(self.item_factors_, items)
+
+    def encode_requests(self, requests: Requests) -> Floats:
+        """float32[B, d], user vectors for a vector index."""
+        return self.fold_in(requests).astype(np.float32)
+
+    def encode_items(self, items: Ints) -> Floats:
+        """float32[len(items), d], item vectors for a vector index."""
+        vectors: Floats = self.item_factors_[items]
+        return vectors

@@ -1,0 +1,105 @@
+"""Fixed numbers and floors of the neighbour, graph and embedding models on real logs.
+
+MovieLens 100K under `leave-last-out`; the published split of Gowalla, with settings chosen on a fifth of its train
+part; and MovieLens latest-small as the book divides it: ratings of four stars and more, a random fifth of the rows as
+test, hit rate of the first ten. Full ranking, seen items left out, relevant items last among equals.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import SchemaMismatch
+from shortlist.data.catalog import load
+from shortlist.data.splits import split
+from shortlist.evaluation.evaluator import evaluate
+from shortlist.models import create
+
+pytestmark = pytest.mark.golden
+
+
+def loaded(name):
+    try:
+        return load(name)
+    except SchemaMismatch as error:
+        pytest.skip(f"{name} is not on this machine: {error.message}")
+
+
+def measured(name, parts, *, k, metrics, **config):
+    model = create(name, **config).fit(parts.fit_on, FitContext(threads=2))
+    return evaluate(model, parts, k=k, metrics=metrics, intervals=0).metrics
+
+
+@pytest.fixture(scope="module")
+def movies():
+    return split(loaded("ml-100k"), "leave-last-out")
+
+
+@pytest.fixture(scope="module")
+def book():
+    """The book's rows: numpy's legacy generator with seed 42, as scikit-learn's splitter draws them."""
+    data = loaded("ml-latest-small")
+    rows = np.flatnonzero(data.interactions.value >= 4.0)
+    held_out = np.random.RandomState(42).permutation(len(rows))[: -(-len(rows) // 5)]
+    part = np.zeros(len(rows), np.int16)
+    part[held_out] = 1
+    events = replace(data.interactions.take(rows), type=part, types=("train", "test"))
+    return split(replace(data, interactions=events), "published")
+
+
+@pytest.fixture(scope="module")
+def checkins():
+    return split(loaded("gowalla"), "published")
+
+
+FLOORS = {
+    "sar": ({}, 0.122),
+    "swing": ({}, 0.108),
+    "slim": ({}, 0.148),
+    "gf_cf": ({"factors": 64, "low_pass": 1.0}, 0.148),
+    "item2vec": ({}, 0.170),
+    "deepwalk": ({}, 0.155),
+    "item_knn tfidf": ({"similarity": "tfidf", "asymmetry": 0.3}, 0.137),
+}
+
+
+@pytest.mark.real_data("ml-100k")
+@pytest.mark.parametrize("label", FLOORS)
+def test_floor_on_movielens_100k(movies, label):
+    config, floor = FLOORS[label]
+    assert measured(label.split()[0], movies, k=10, metrics=("recall",), **config)["recall@10"] >= floor
+
+
+BOOK = {
+    "user_knn": ({"neighbours": 50}, 0.6912, 0.7218),
+    "item_knn": ({"neighbours": 20, "min_similarity": 0.1}, 0.6594, 0.7099),
+    "swing": ({"user_weights": False}, 0.6194, 0.6577),
+    "slim": ({}, 0.6912, 0.7589),
+}
+
+
+@pytest.mark.real_data("ml-latest-small")
+@pytest.mark.parametrize("name", BOOK)
+def test_hit_rate_under_the_protocol_of_the_book(book, name):
+    config, published, ours = BOOK[name]
+    found = measured(name, book, k=10, metrics=("hit_rate",), **config)["hit_rate@10"]
+    assert found > published
+    assert found == pytest.approx(ours, abs=0.005)
+
+
+GOWALLA = {
+    "rp3beta": ({"beta": 0.0}, 0.186, 0.156),
+    "item_knn": ({"similarity": "tfidf", "asymmetry": 0.15, "neighbours": 500}, 0.157, 0.121),
+    "gf_cf": ({"factors": 256, "low_pass": 0.1, "beta": 0.3}, 0.184, 0.154),
+}
+
+
+@pytest.mark.real_data("gowalla")
+@pytest.mark.parametrize("name", GOWALLA)
+def test_published_split_of_gowalla(checkins, name):
+    config, recall, ndcg = GOWALLA[name]
+    found = measured(name, checkins, k=20, metrics=("recall", "ndcg"), **config)
+    assert found["recall@20"] >= recall
+    assert found["ndcg@20"] >= ndcg
