@@ -41,11 +41,11 @@ $(CONSOLE): $(shell find web/src web/index.html web/package-lock.json web/vite.c
 demo: setup console         ## load, check, train, evaluate, publish and serve on 127.0.0.1:8000
 	$(BIN)/shortlist demo $(ARGS)
 
-test: setup-dev console     ## every test
-	$(BIN)/python -m pytest -q $(ARGS)
+test: setup-dev console     ## every test but the long golden ones
+	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
 
 golden: setup-dev           ## published and fixed numbers on real data (minutes)
-	$(BIN)/python -m pytest -q -m golden $(ARGS)
+	$(BIN)/python -m pytest -q -m "golden or slow" $(ARGS)
 
 bench: setup-dev            ## timings against peers, in pairs
 	$(BIN)/python -m benchmarks $(ARGS)

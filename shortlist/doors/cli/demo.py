@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Annotated
 
@@ -75,6 +76,9 @@ def demo(
     if no_serve:
         note("Serve it with: shortlist serve")
         return
+    # What trained is not what serves: the server opens the published bundle, and this copy would double the memory.
+    del made, loaded
+    gc.collect()
     listen(open_service(config), config)
 
 

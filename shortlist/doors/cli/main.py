@@ -80,8 +80,19 @@ def root(
     """From event log to served, measured, improving recommendations."""
 
 
+def pin_linear_algebra() -> None:
+    """Keep the linear algebra library to one thread unless the environment says otherwise; call before numpy loads.
+
+    Our kernels bring their own threads and requests run side by side; a library that starts two more for every small
+    product halves the lists a server answers.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def main() -> None:
     """Run the command; a known error prints one or two lines and exits with its code, anything else is our failure."""
+    pin_linear_algebra()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # titles come from data; a terminal may lack their letters
             stream.reconfigure(errors="replace")

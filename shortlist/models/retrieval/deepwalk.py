@@ -1,11 +1,14 @@
 """DeepWalk: vectors of items from random walks on the graph of what follows what.
 
-Sessions become a directed graph whose links count how often one item came right after another; walks follow its links
-by their weight and are read like sessions by skip-gram. Walks mix sessions of many users, so items that never met can
-come close. With p and q away from 1 the walks are those of node2vec: low p turns back, low q goes far. Where the order
-of events matters more than likeness, `trails` is better.
+Sessions become a graph, directed if asked for, whose links count how often one item came right after another; walks
+follow its links by their weight and are read like sessions by skip-gram. Walks mix sessions of many users, so items
+that never met can come close. With p and q away from 1 the walks are those of node2vec: low p turns back, low q goes
+far. Where the order of events matters more than likeness, `trails` is better.
 
 Papers: Perozzi, Al-Rfou, Skiena, "DeepWalk", KDD 2014; Grover and Leskovec, "node2vec", KDD 2016.
+Defaults: direction, walks, epochs and decay were chosen on the validation events of MovieLens 100K: undirected walks
+beat directed ones at equal effort, half the walks or two epochs lose a fifth and more, and ten epochs or no cut at
+pauses bring no clear gain. No other setting was searched there.
 Cost: walks * M * walk_length steps, then that of `item2vec` on them. Not for data without repeated items.
 """
 

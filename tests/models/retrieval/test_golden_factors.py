@@ -31,6 +31,7 @@ SVD_WITHOUT_BIASES, NMF = Peer(0.9476, 0.7462), Peer(0.9630, 0.7573)
 
 
 @pytest.mark.golden
+@pytest.mark.slow
 @pytest.mark.real_data("ml-100k")
 @pytest.mark.parametrize(
     ("name", "peer", "most"),
@@ -52,6 +53,7 @@ def test_ratings_are_predicted_at_least_as_well_as_by_the_peer(ml_100k, name, pe
 
 
 @pytest.mark.golden
+@pytest.mark.slow
 @pytest.mark.real_data("ml-100k")
 def test_one_setting_gives_one_error_on_both_sides(ml_100k):
     """With the peer's own settings, in its unit of a star, SVD must land where the peer does."""
@@ -68,6 +70,7 @@ def test_a_short_svd_beats_the_mean_by_far(ml_100k):
 
 
 @pytest.mark.golden
+@pytest.mark.slow
 @pytest.mark.real_data("ml-100k")
 @pytest.mark.parametrize(
     ("name", "config", "least_recall", "least_ndcg"),

@@ -1,6 +1,7 @@
 """Fixed numbers and floors of the neighbour, graph and embedding models on real logs.
 
-MovieLens 100K under `leave-last-out`; the published split of Gowalla, with settings chosen on a fifth of its train
+MovieLens 100K under `leave-last-out` (window, epochs, decay, direction and walks of item2vec and deepwalk are those
+chosen on its validation events); the published split of Gowalla, with settings chosen on a fifth of its train
 part; and MovieLens latest-small as the book divides it: ratings of four stars and more, a random fifth of the rows as
 test, hit rate of the first ten. Full ranking, seen items left out, relevant items last among equals.
 """
@@ -17,7 +18,7 @@ from shortlist.data.splits import split
 from shortlist.evaluation.evaluator import evaluate
 from shortlist.models import create
 
-pytestmark = pytest.mark.golden
+pytestmark = [pytest.mark.golden, pytest.mark.slow]
 
 
 def loaded(name):
