@@ -44,8 +44,9 @@ class ServingSettings(BaseModel):
     """Key that writes must carry in `X-API-Key`; None is allowed on loopback only."""
     deadline_ms: int = Field(2000, ge=1)
     """Time budget of one request."""
-    threads: int = Field(4, ge=1, le=64)
-    """Requests worked on at once."""
+    threads: int = Field(1, ge=1, le=64)
+    """Requests worked on at once. Making a list is work under one interpreter lock, so one is fastest; raise it for
+    pipelines whose stages wait for remote stores."""
     queue: int = Field(64, ge=0)
     """Requests that may wait; more are refused with 503."""
     book_router: bool = True
