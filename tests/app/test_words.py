@@ -20,7 +20,7 @@ def test_finds_words_of_title_and_abstract(service):
 def test_filter_and_hidden_items(service):
     ingest(service, [{"event": "item", "event_id": "h", "item_id": "N1", "fields": {"available": False}}])
     found = search(service, TextQuestion("finance", k=500, filter="price < 6"))
-    assert {pick.item_id for pick in found.items} == {"N3", "N5"}
+    assert [pick.item_id for pick in found.items] == ["N5", "N3"]
     with pytest.raises(BadExpression):
         search(service, TextQuestion("finance", filter="nope == 1"))
     with pytest.raises(BadRequest):

@@ -17,6 +17,7 @@ from numba import njit
 from pydantic import Field
 
 from shortlist.core.contracts import FitContext
+from shortlist.core.errors import StageError
 from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import CatalogueModel, ModelConfig
@@ -65,7 +66,7 @@ class SkipGramModel(CatalogueModel):
             past: everybody's events, users and items in natural order, only items with enough events.
             ctx: seed.
         """
-        raise NotImplementedError
+        raise StageError(f"{type(self).__name__} does not implement sequences().")
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
         """Pass over all sequences `epochs` times."""
