@@ -43,10 +43,12 @@ EXTRA_MODULES: Mapping[str, str] = {
     "dist": "ray",
     "hnswlib": "hnswlib",
     "nn": "torch",
+    "onnx": "onnxruntime",
     "pandas": "pandas",
     "redis": "redis",
     "sql": "duckdb",
     "track": "mlflow",
+    "tune": "optuna",
     "usearch": "usearch",
 }
 
