@@ -2,7 +2,8 @@
 
 LightGBM on the columns of shown items, either as click probability (`binary`) or as order within each request
 (`lambdarank`). Unknown values take a branch of their own. The strongest ranker for tables on a CPU; with a few hundred
-rows `logistic` is safer. About 150 trees of 31 leaves keep 500 candidates under 10 ms.
+rows `logistic` is safer. 500 candidates take about half a millisecond at 150 trees of up to 64 leaves; wider trees are
+walked by LightGBM itself, several times slower.
 
 Papers: Ke et al., "LightGBM", NeurIPS 2017; Burges, "From RankNet to LambdaRank to LambdaMART", 2010.
 Cost: 8 bytes per row and column while fitting; trees x leaves numbers learned.
@@ -21,6 +22,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BundleCorrupt, SchemaMismatch
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
+from shortlist.models.ranking._trees import BitTrees
 from shortlist.models.ranking.base import Ranker, RankerConfig
 
 TREES = "trees.txt"
@@ -54,7 +56,7 @@ class Config(RankerConfig):
     valid_share: float = Field(default=0.2, gt=0.0, lt=1.0)
     """Share of requests, the last ones, held out for early stopping."""
     predict_threads: PositiveInt = 1
-    """Cores one call to `score` may use."""
+    """Cores one call to `score` may use where LightGBM walks the trees (more than 64 leaves)."""
 
 
 class Gbdt(Ranker):
@@ -91,8 +93,11 @@ class Gbdt(Ranker):
 
     def score_matrix(self, x: Floats) -> Floats:
         """float64[N]: probabilities for `binary`, an order for `lambdarank`."""
-        scores: Floats = self._booster.predict(np.ascontiguousarray(x), num_threads=self.config.predict_threads)
-        return scores
+        if self._bits is None:
+            scores: Floats = self._booster.predict(np.ascontiguousarray(x), num_threads=self.config.predict_threads)
+            return scores
+        raw = self._bits.score(x)
+        return 1.0 / (1.0 + np.exp(-raw)) if self.config.objective == "binary" else raw
 
     def importance(self) -> dict[str, float]:
         """Share of each column in the loss that all splits took away."""
@@ -134,6 +139,7 @@ class Gbdt(Ranker):
 
         self._text = text
         self._booster: Any = lgb.Booster(model_str=text)
+        self._bits = BitTrees.of(self._booster.dump_model())
 
     def _refuse_labels(self, label: Floats) -> None:
         if self.config.objective == "binary" and label.max() > 1:

@@ -87,3 +87,14 @@ def test_trees_are_text_and_a_damaged_file_is_refused(tmp_path):
     (tmp_path / TREES).unlink()
     with pytest.raises(BundleCorrupt, match="trees"):
         Gbdt.load(tmp_path)
+
+
+@pytest.mark.parametrize("objective", ["binary", "lambdarank"])
+@pytest.mark.parametrize("leaves", [31, 200])
+def test_scores_are_those_of_lightgbm(objective, leaves):
+    columns, label, group = interaction_rows(n_requests=1500)
+    label = np.where(np.random.default_rng(0).random(len(label)) < 0.2, 1 - label, label)
+    model = Gbdt(objective=objective, trees=20, leaves=leaves, min_rows=2).fit_rows(columns, label, group, CTX)
+    assert (model._bits is None) == (leaves > 64)
+    theirs = model._booster.predict(np.column_stack([columns["a"], columns["b"]]), num_threads=1)
+    np.testing.assert_allclose(scores(model, **columns), theirs, rtol=1e-14)
