@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 CONSOLE := shortlist/doors/http/console/index.html
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help setup setup-dev console demo test golden bench lint format types layers docs clean
+.PHONY: help setup setup-dev console demo test golden bench peers lint format types layers docs clean
 
 help:           ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,8 +48,15 @@ test: setup-dev console     ## every test but the long golden ones
 golden: setup-dev           ## published and fixed numbers on real data (minutes)
 	$(BIN)/python -m pytest -q -m "golden or slow" $(ARGS)
 
-bench: setup-dev            ## timings against peers, in pairs
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: setup-dev peers      ## timings against peers, in pairs, and the table of goals (the better part of an hour)
+	SHORTLIST_PEERS=$(PEERS)/bin/python $(BIN)/python -m benchmarks $(ARGS)
+
+peers: $(PEERS)/.peers      ## environment with the libraries that timings compare with (needs a C++ compiler)
+
+$(PEERS)/.peers: benchmarks/peers.txt | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@touch $@
 
 lint: setup-dev             ## style, types, layers
 	$(BIN)/ruff check .
@@ -64,5 +72,5 @@ docs: setup-dev             ## write the generated reference pages
 	$(BIN)/python docs/generate.py
 
 clean:                      ## remove what was built here
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache web/node_modules
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache web/node_modules
 	find shortlist/doors/http/console -mindepth 1 ! -name .gitkeep -delete

@@ -26,5 +26,6 @@ def pairs() -> list[Pair]:
             peer=lambda: np.linalg.inv(gram),
             peer_name=f"numpy {np.__version__} linalg.inv",
             same=same,
+            goal="ease_inverse",
         )
     ]

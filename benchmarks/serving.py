@@ -19,7 +19,7 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks.pair import machine
+from benchmarks.machine import machine
 
 ROOT = Path(__file__).parents[1]
 LISTS = 400

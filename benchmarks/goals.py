@@ -1,0 +1,101 @@
+"""What the timings have to show: the rows of the table, each with the figure it must reach and the one it aims at.
+
+A pair names its goal by key; `python -m benchmarks --table` puts the newest measured figures beside these. Where an aim
+is not reached, `bound` says what stands in the way, and `docs/benchmarks.md` prints it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One figure.
+
+    Attributes:
+        key: what pairs call it.
+        must: the figure that has to hold.
+        aim: the figure worth working for; the same as `must` where there is none.
+        unit: "x" for a ratio, else the unit of a figure of ours alone.
+        at_most: True where smaller is better.
+        about: what tells this figure from the others of its row.
+        bound: what keeps the aim out of reach, from a profile or the roofline; empty where it is reached.
+    """
+
+    key: str
+    must: float
+    aim: float
+    unit: str = "x"
+    at_most: bool = False
+    about: str = ""
+    bound: str = ""
+
+    def reached(self, value: float, bar: float) -> bool:
+        """Whether the value is as good as the bar."""
+        return value <= bar if self.at_most else value >= bar
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table, in the words it was set in."""
+
+    task: str
+    must: str
+    aim: str
+    goals: tuple[Goal, ...]
+
+
+ROWS = (
+    Row(
+        "ALS CG d=64, ML-20M-shaped (20 M interactions) vs implicit, CPU s per sweep",
+        "2.7x",
+        "4x",
+        (Goal("als_cg", 2.7, 4),),
+    ),
+    Row("ALS Cholesky d=64", "4x", "7x", (Goal("als_cholesky", 4, 7),)),
+    Row("time to implicit's 15-sweep objective", "3x", "5x", (Goal("als_time", 3, 5),)),
+    Row("item-kNN K=100", "2.2x", "5x", (Goal("item_knn", 2.2, 5),)),
+    Row("EASE inverse vs numpy inv", "4x", "6x", (Goal("ease_inverse", 4, 6),)),
+    Row(
+        "BPR/WARP update d=64",
+        "0.40 us",
+        "0.20 us",
+        (
+            Goal("bpr_update", 0.40, 0.20, "us", at_most=True, about="BPR"),
+            Goal("warp_update", 0.40, 0.20, "us", at_most=True, about="WARP"),
+        ),
+    ),
+    Row(
+        "recommend-all with seen filter, identical lists",
+        "1.7x",
+        "2.5x (4x with pruning)",
+        (
+            Goal("recommend_all", 1.7, 2.5, about="every score computed"),
+            Goal("recommend_all_pruned", 1.7, 4, about="with pruning"),
+        ),
+    ),
+    Row(
+        "default index vs hnswlib at recall@10 >= .95, 50 k-1 M vectors, one thread",
+        "1.5x QPS, 1/4 memory",
+        "3x",
+        (
+            Goal("index_qps", 1.5, 3, about="QPS"),
+            Goal("index_memory", 0.25, 0.25, at_most=True, about="memory"),
+        ),
+    ),
+    Row(
+        "search filtered to 1 % of items, recall >= .95",
+        "0.2 ms",
+        "0.1 ms",
+        (Goal("index_filtered", 0.2, 0.1, "ms", at_most=True),),
+    ),
+    Row(
+        "training memory vs implicit",
+        "<= 1.2x",
+        "<= 1.0x",
+        (Goal("training_memory", 1.2, 1.0, at_most=True),),
+    ),
+)
+
+GOALS = {goal.key: goal for row in ROWS for goal in row.goals}
