@@ -444,7 +444,8 @@ def _default(info: Any) -> str:
     if value is None or value in ((), {}, ""):
         return "`None`" if value is None else ""
     if isinstance(value, (bool, tuple, str)):
-        return f"`{json.dumps(value)}`"
+        # A table within a setting shows only what differs from its own defaults.
+        return f"`{json.dumps(value, default=lambda table: table.model_dump(exclude_defaults=True))}`"
     return f"`{value}`"
 
 

@@ -144,6 +144,7 @@ ROWS: tuple[Row, ...] = (
     Row("retriever", "deepwalk", "shortlist.models.retrieval.deepwalk:DeepWalk", "vectors from random walks on what follows what"),
     Row("retriever", "ease", "shortlist.models.retrieval.ease:Ease", "closed-form item weights; dense, small catalogues"),
     Row("retriever", "funk_svd", "shortlist.models.retrieval.funk_svd:FunkSvd", "predicted ratings: means, then one factor after another"),
+    Row("retriever", "fusion", "shortlist.models.retrieval.fusion:Fusion", "several models on one scale, added up"),
     Row("retriever", "gf_cf", "shortlist.models.retrieval.gf_cf:GfCf", "graph filter in closed form: neighbours plus low-pass"),
     Row("retriever", "hacker_news", "shortlist.models.retrieval.hacker_news:HackerNews", "votes discounted by age"),
     Row("retriever", "item2vec", "shortlist.models.retrieval.item2vec:Item2Vec", "vectors of items that share sessions"),
