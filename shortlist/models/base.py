@@ -207,14 +207,22 @@ class CatalogueModel(Model):
         """
         raise StageError(f"{type(self).__name__} does not implement score_block().")
 
-    def retrieve(self, requests: Requests, k: int) -> Hits:
+    def retrieve(
+        self, requests: Requests, k: int, *, exclude: History | None = None, threads: int | None = None
+    ) -> Hits:
         """Best `k` items per request in bounded memory; items without evidence never come back.
+
+        Args:
+            requests: B of them.
+            k: at most so many hits per request.
+            exclude: of B requests, items that must not come back: which costs less than asking for more.
+            threads: cores to use, where the model can; by default one for a small batch and all for a large one.
 
         Raises:
             NotFitted: before the first fit.
         """
         self.require_fitted()
-        return top_k(self.score_block, requests, k, n_items=self.n_items_)
+        return top_k(self.score_block, requests, k, n_items=self.n_items_, exclude=exclude)
 
     def score(self, requests: Any, candidates: Any) -> Any:
         """Score rows (`Requests, Candidates` -> float64[N, 1]) or external ids (`"u1", ["i1", "i2"]` -> float64[2]).

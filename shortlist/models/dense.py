@@ -85,17 +85,22 @@ def mirror_upper(matrix: Array) -> None:
 
 
 # Reassociation lets one pair's sum run in vector lanes; the lanes depend on D alone, so a pair's result never depends
-# on other pairs.
+# on other pairs. One function for all loops over pairs: they must agree to the last digit.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def dot(left: Array, b: int, right: Array, j: int) -> float:
+    """Inner product of left[b] float64[D] and right[j] float32[D], in float64."""
+    total = 0.0
+    for f in range(left.shape[1]):
+        total += left[b, f] * right[j, f]
+    return total
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def dot_rows(left: Array, right: Array, out: Array) -> None:
     """Every pair's inner product: left float64[B, D], right float32[M, D] -> out float32[B, M]."""
-    n_factors = left.shape[1]
     for b in range(left.shape[0]):
         for j in range(right.shape[0]):
-            total = 0.0
-            for f in range(n_factors):
-                total += left[b, f] * right[j, f]
-            out[b, j] = total
+            out[b, j] = dot(left, b, right, j)
 
 
 @njit(cache=True, nogil=True)

@@ -7,10 +7,14 @@ whose threading layer cannot be entered from two server threads at once, and tak
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Part = TypeVar("Part")
 
@@ -31,3 +35,43 @@ def in_ranges(work: Callable[[int, int], Part], n: int, *, threads: int, pieces:
         return [work(start, stop) for start, stop in ranges]
     with ThreadPoolExecutor(min(threads, pieces), thread_name_prefix="fit") as pool:
         return list(pool.map(lambda edge: work(*edge), ranges))
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_PINNING = threading.Lock()
+_pinned = 0
+_limits: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep matrix products to the calling thread, for work that brings threads of its own.
+
+    A library that starts threads inside ours has them wait for each other; the limit holds for the process while
+    anybody is inside, and the last one out restores what was there.
+    """
+    global _pinned, _limits
+    with _PINNING:
+        if _pinned == 0:
+            _limits = _libraries().limit(limits=1, user_api="blas")
+        _pinned += 1
+    try:
+        yield
+    finally:
+        with _PINNING:
+            _pinned -= 1
+            if _pinned == 0:
+                _limits.restore_original_limits()
+
+
+@cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -3,6 +3,7 @@ import pytest
 
 from shortlist.core.errors import StageError
 from shortlist.core.types import History, Requests
+from shortlist.models import factors
 from shortlist.models.factors import ItemFactorModel
 
 
@@ -53,3 +54,31 @@ def test_vectors_for_an_index_give_the_same_scores(model):
 def test_fold_in_is_the_models_own_business():
     with pytest.raises(StageError, match="fold_in"):
         ItemFactorModel().fold_in(asked([0]))
+
+
+def test_lists_are_those_of_the_scores_without_what_must_not_come_back(model):
+    requests = asked([0, 2], [], [1])
+    hits = model.retrieve(requests, 2)
+    assert hits.row.tolist() == [0, 0, 2, 2]
+    assert hits.item.tolist() == [1, 2, 1, 2]
+    assert hits.score.tolist() == [11.0, 4.0, 25.0, 8.0]
+    hits = model.retrieve(requests, 2, exclude=History.of([[1], [], [0, 9, -1]]))
+    assert hits.item.tolist() == [2, 0, 1, 2]
+
+
+def test_new_vectors_are_seen_at_once(model):
+    assert model.retrieve(asked([0]), 1).item.tolist() == [1]
+    model.item_factors_ = np.array([[9, 0], [3, 4], [0, 2], [0, 0]], np.float32)
+    assert model.retrieve(asked([0]), 1).item.tolist() == [0]
+    model.known_ = np.array([False, True, True, False])
+    assert model.retrieve(asked([0]), 1).item.tolist() == [1]
+
+
+def test_large_batches_are_answered_in_parts(model, monkeypatch):
+    requests = asked(*[[b % 3] for b in range(50)])
+    exclude = History.of([[b % 3] for b in range(50)])
+    whole = model.retrieve(requests, 2, exclude=exclude)
+    monkeypatch.setattr(factors, "REQUESTS", 8)
+    parts = model.retrieve(requests, 2, exclude=exclude)
+    assert whole.row.tolist() == parts.row.tolist()
+    assert whole.item.tolist() == parts.item.tolist()

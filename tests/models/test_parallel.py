@@ -2,9 +2,11 @@
 
 import threading
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from shortlist.models.parallel import in_ranges
+from shortlist.models.parallel import cores, in_ranges, one_blas_thread
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -37,3 +39,30 @@ def test_an_error_in_a_range_is_raised():
 
     with pytest.raises(ValueError, match="0"):
         in_ranges(work, 4, threads=2, pieces=4)
+
+
+def blas_threads():
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_matrix_products_stay_in_one_thread_until_the_last_one_is_out():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        with one_blas_thread():
+            with one_blas_thread():
+                assert set(blas_threads()) == {1}
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+
+
+def test_the_limit_goes_when_the_work_fails():
+    with threadpool_limits(2, "blas"):
+        before = blas_threads()
+        with pytest.raises(ValueError, match="work"), one_blas_thread():
+            raise ValueError("work")
+        assert blas_threads() == before
+
+
+def test_there_is_a_core():
+    assert cores() >= 1
