@@ -43,6 +43,8 @@ COMMON: Mapping[str, str] = {
     "seed": "source of randomness; without it the fit's own",
 }
 """Settings that every component of a page shares; said once, at its head."""
+FEATURE_COMMON = ("name", "kind", "type", "unit", "owner", "default", "ttl", "scale")
+"""Settings that every feature shares; said once, at the head of their page."""
 LABELS = r"(Papers?|Ideas?|Cost[^:.]{0,40}|Symbols|Defaults|In symbols[^:]*)"
 """Beginnings of docstring lines that start a paragraph of their own."""
 
@@ -53,6 +55,7 @@ def pages() -> dict[str, str]:
         "README.md": index(),
         "models.md": models(),
         "stages.md": stages(),
+        "features.md": features(),
         "metrics.md": metrics(),
         "data.md": data(),
         "events.md": events(),
@@ -68,6 +71,7 @@ def index() -> str:
     rows = [
         ("models.md", "retrievers and rankers with their settings"),
         ("stages.md", "what a pipeline is made of"),
+        ("features.md", "what columns can be declared about users, items and the moment"),
         ("metrics.md", "how lists and predictions are judged"),
         ("data.md", "data sets, formats, protocols"),
         ("events.md", "the four kinds of events"),
@@ -102,6 +106,25 @@ def stages() -> str:
         "`None` as a default means that the setting is left out."
     )
     return _page("Stages", about, *_components(STAGE_KINDS))
+
+
+def features() -> str:
+    """Kinds of features."""
+    from shortlist.features.base import FeatureConfig
+
+    about = (
+        "What a `[[feature]]` table of a pipeline spec can be; [how to declare and use one](../how-to/features.md). "
+        "Every feature also takes the settings of the first table. `None` as a default means that the setting is left "
+        "out. A window begins at a whole multiple of its grain: 5 minutes for `1h`, an hour for `24h`, six hours for "
+        "`7d`, a day for `28d`, so that a state of bounded size answers exactly what the whole log answers."
+    )
+    shared = [
+        (f"`{name}`", _default(info), _takes(FeatureConfig.model_json_schema()["properties"][name]),
+         _line(info.description))
+        for name, info in FeatureConfig.model_fields.items()
+    ]  # fmt: skip
+    everywhere = "## What every feature says\n\n" + _table(("setting", "default", "takes", "what it does"), shared)
+    return _page("Features", about, everywhere, *_components({"feature": "Kinds"}))
 
 
 def _components(kinds: Mapping[str, str]) -> Iterator[str]:
@@ -141,7 +164,7 @@ def _settings_of(config: Any) -> str:
     rows = [
         (f"`{name}`", _default(info), _takes(shapes[name]), _line(info.description))
         for name, info in config.model_fields.items()
-        if name not in COMMON
+        if name not in COMMON and name not in (FEATURE_COMMON if "kind" in config.model_fields else ())
     ]
     return _table(("setting", "default", "takes", "what it does"), rows) if rows else "No settings of its own.\n"
 

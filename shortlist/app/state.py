@@ -20,13 +20,15 @@ from shortlist.core.errors import BadRequest, BadSpec, UnknownSurface, nearest_h
 from shortlist.data.text import item_text
 from shortlist.features.catalogue import ItemTable, UserTable
 from shortlist.features.counts import EventCounts
+from shortlist.features.facts import SHOWN
 from shortlist.features.history import HistoryState
+from shortlist.features.state import FeatureState
 from shortlist.index.text import TextIndex
 from shortlist.pipeline.build import build
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import PipelineSpec, StageSpec
 from shortlist.pipeline.stages.base import World
-from shortlist.stores.events import Event, Interaction, ItemUpdate, UserUpdate
+from shortlist.stores.events import Event, Impression, Interaction, ItemUpdate, UserUpdate
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
@@ -46,6 +48,7 @@ class State:
         catalogue: item columns.
         profiles: user columns.
         counts: events per item.
+        features: what features are computed from.
         text: full-text index over items.
         clock: service time.
         desk: where effects put decisions.
@@ -67,12 +70,13 @@ class State:
         self.history = HistoryState.from_dataset(data)
         self.catalogue = ItemTable.from_dataset(data)
         self.profiles = UserTable.from_dataset(data)
-        self.counts = EventCounts.from_dataset(data)
+        self.features = FeatureState.from_dataset(data)
+        self.counts = EventCounts(self.features)
         self.text = TextIndex(item_text(data, labels=True))
         self.clock = clock
         self.seq = 0
         self.n_events = np.bincount(data.interactions.user, minlength=data.n_users).tolist()
-        self._orphans: dict[str, list[tuple[int, float]]] = {}
+        self._orphans: dict[str, list[tuple[int, float, str, float]]] = {}
         self._n_orphans = 0
         self._lock = threading.Lock()
         self.desk = Desk()
@@ -82,6 +86,7 @@ class State:
             profiles=self.profiles,
             models=dict(models),
             counts=self.counts,
+            features=self.features,
             ledger=self.desk,
             ids=self.items,
         )
@@ -121,6 +126,8 @@ class State:
             for event in events:
                 if isinstance(event, Interaction):
                     self._interaction(event)
+                elif isinstance(event, Impression):
+                    self._impression(event)
                 elif isinstance(event, ItemUpdate):
                     changed |= self._item(event)
                 elif isinstance(event, UserUpdate):
@@ -141,16 +148,24 @@ class State:
         if item < 0:
             # An id nobody described is no item: anybody could fill the catalogue with such. It waits for its item.
             if self._n_orphans < MAX_ORPHANS:
-                self._orphans.setdefault(event.item_id, []).append((user, at))
+                self._orphans.setdefault(event.item_id, []).append((user, at, event.type, event.value))
                 self._n_orphans += 1
             return
-        self._happened(user, item, at)
+        self._happened(user, item, at, event.type, event.value)
 
-    def _happened(self, user: int, item: int, at: float) -> None:
+    def _happened(self, user: int, item: int, at: float, kind: str, value: float) -> None:
         self.history.append(user, item, at)
-        self.counts.append(item, at)
+        self.features.fold([(at, user, item, kind, value, -1)])
         self.n_events.extend([0] * (user + 1 - len(self.n_events)))
         self.n_events[user] += 1
+        self.clock.saw(at)
+
+    def _impression(self, event: Impression) -> None:
+        user = -1 if event.user_id is None else self.users.add(event.user_id)
+        at = self.clock.of(event.occurred_at)
+        self.features.fold(
+            (at, user, self.items.get(shown.item_id), SHOWN, 1.0, shown.position) for shown in event.items
+        )
         self.clock.saw(at)
 
     def _item(self, event: ItemUpdate) -> set[int]:
@@ -167,8 +182,8 @@ class State:
         if is_new:
             waiting = self._orphans.pop(event.item_id, [])
             self._n_orphans -= len(waiting)
-            for user, at in waiting:
-                self._happened(user, item, at)
+            for user, at, kind, value in waiting:
+                self._happened(user, item, at, kind, value)
         return {item}
 
     def _user(self, event: UserUpdate) -> None:

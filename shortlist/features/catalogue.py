@@ -31,6 +31,8 @@ class Columns:
     def __init__(self, n: int) -> None:
         self._n = n
         self._columns: dict[str, Array] = {}
+        self.changes: list[int] = []
+        """Rows changed since the table was made, in order; what is cached by row reads on from where it was."""
         self._lock = Lock()
 
     def names(self) -> tuple[str, ...]:
@@ -61,6 +63,7 @@ class Columns:
                 if value is None:
                     value = _MISSING[_kind(self._columns[name])]
                 self._columns[name][index] = value
+            self.changes.append(index)
 
     def _cell(self, name: str, value: Any) -> Any:
         """The value as the column stores it; None where it is unknown."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shortlist.core.errors import BadExpression, BadSpec, NotFitted, StageError, nearest_hint
 from shortlist.core.registry import create, find
 from shortlist.core.registry import load as load_row
+from shortlist.features.spec import Declared, make_features
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import KINDS, MODEL_KINDS, PipelineSpec, declare, label_of, provided
 from shortlist.pipeline.stages.base import Stage, World
@@ -21,7 +22,7 @@ from shortlist.pipeline.stages.base import Stage, World
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
 
-PARTS = ("history", "catalogue", "profiles", "models", "counts", "ledger", "ids")
+PARTS = ("history", "catalogue", "profiles", "models", "counts", "features", "ledger", "ids")
 MAX_SOURCES = 63
 """Bits of the mask of origins, less one for the caller's own candidates."""
 
@@ -37,13 +38,16 @@ def offline_world(data: Dataset, models: Mapping[str, Any] | None = None, ledger
     from shortlist.features.catalogue import ItemTable, UserTable
     from shortlist.features.counts import EventCounts
     from shortlist.features.history import HistoryState
+    from shortlist.features.state import FeatureState
 
+    state = FeatureState.from_dataset(data)
     return World(
         history=HistoryState.from_dataset(data),
         catalogue=ItemTable.from_dataset(data),
         profiles=UserTable.from_dataset(data),
         models=dict(models or {}),
-        counts=EventCounts.from_dataset(data),
+        counts=EventCounts(state),
+        features=state,
         ledger=ledger,
         ids=data.items,
     )
@@ -61,6 +65,8 @@ def build(spec: PipelineSpec, world: World, *, until: str | None = None) -> Runn
         BadSpec: a stage needs a column, a model or a part of the world that is not there; names the stage and what it
             lacks, and who could provide it.
     """
+    if world.features is not None:
+        world = replace(world, features=Declared(world.features, make_features(spec.feature)))
     stages: dict[str, list[Any]] = {section: [] for section in KINDS}
     left_out: list[tuple[str, str, str]] = []
     absent: set[str] = set()

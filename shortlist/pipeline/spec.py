@@ -96,6 +96,8 @@ class PipelineSpec(Config):
     """How rankers are taught."""
     model: tuple[ModelSpec, ...] = ()
     """Models, by label."""
+    feature: tuple[dict[str, Any], ...] = ()
+    """What is computed about users, items and the moment; a `features` hydrator adds it."""
     query: tuple[StageSpec, ...] = ()
     """What is looked up about the user."""
     source: tuple[StageSpec, ...]
@@ -152,7 +154,7 @@ class PipelineSpec(Config):
         Raises:
             BadSpec: an unknown stage, model or setting.
         """
-        out: dict[str, Any] = self.model_dump(mode="json", exclude={"model", *KINDS})
+        out: dict[str, Any] = self.model_dump(mode="json", exclude={"model", "feature", *KINDS})
         labels = [model.label for model in self.model]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -164,6 +166,12 @@ class PipelineSpec(Config):
             }
             for model in self.model
         ]
+        if self.feature:
+            # Imported here: listing pipelines needs no features.
+            from shortlist.features.spec import make_features, resolved
+
+            make_features(self.feature)
+            out["feature"] = [resolved(table) for table in self.feature]
         for section, kind in KINDS.items():
             rows = []
             for number, stage in enumerate(self.stages(section)):
@@ -289,6 +297,9 @@ def dump_toml(spec: PipelineSpec) -> str:
         lines += ["", "[[model]]", f"label = {_toml(model.label)}", f"use = {_toml(model.use)}"]
         lines += [f"when = {_toml(list(model.when))}"] if model.when else []
         lines += [f"config = {_toml(model.config)}"] if model.config else []
+    for feature in spec.feature:
+        settings = {key: value for key, value in feature.items() if value is not None}
+        lines += ["", "[[feature]]", *(f"{_key(k)} = {_toml(v)}" for k, v in settings.items())]
     for section in KINDS:
         head = f"[{section}]" if section in SINGLE else f"[[{section}]]"
         for stage in spec.stages(section):
@@ -331,6 +342,7 @@ def _element(rows: list[Any], part: str, path: str) -> int:
         return int(part)
     names = [
         row.get("label")
+        or row.get("name")
         or row.get("config", {}).get("name")
         or row.get("config", {}).get("model")
         or row.get("use", "")

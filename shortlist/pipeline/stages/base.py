@@ -74,6 +74,7 @@ class World:
         profiles: user columns.
         models: fitted models by the label the spec gives them.
         counts: item counters by name ("events", "decayed:<half_life_s>").
+        features: the state that features are computed from, and with a spec, the features it declares.
         ledger: where decisions are recorded, or None.
         ids: external item ids (a `Vocab`) for records, or None.
     """
@@ -83,6 +84,7 @@ class World:
     profiles: Profiles
     models: Mapping[str, Any] = field(default_factory=dict)
     counts: Any = None
+    features: Any = None
     ledger: Any = None
     ids: Any = None
 

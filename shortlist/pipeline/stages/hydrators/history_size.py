@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import ClassVar
 
-import numpy as np
+from shortlist.features.feature_set import FeatureSet
+from shortlist.features.kinds.session import Session
+from shortlist.pipeline.stages.hydrators.base import FeatureStage
 
-from shortlist.core.types import Array, Candidates, Requests
-from shortlist.pipeline.stages.base import Stage
 
+class HistorySize(FeatureStage):
+    """Adds `history_size`, log(1 + events of the user before now): a `session` feature without pauses."""
 
-class HistorySize(Stage):
-    """Adds `history_size`, log(1 + events of the user before now)."""
-
-    kind = "hydrator"
+    needs: ClassVar[tuple[str, ...]] = ()
     provides = ("history_size",)
 
-    def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
-        """float64[N]."""
-        return {"history_size": np.log1p(requests.history.lengths.astype(np.float64))[candidates.row]}
+    def declared(self) -> FeatureSet:
+        """One feature."""
+        return FeatureSet([Session(name="history_size", of="length", gap=None, scale="log1p")])

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field as Setting
 
-from shortlist.core.types import Array, Candidates, Requests
-from shortlist.features.catalogue import gather
-from shortlist.pipeline.stages.base import Stage, StageConfig
+from shortlist.features.feature_set import FeatureSet
+from shortlist.features.kinds.field import Field
+from shortlist.pipeline.stages.base import StageConfig
+from shortlist.pipeline.stages.hydrators.base import FeatureStage
 
 
 class Config(StageConfig):
     """Settings of `item_columns`."""
 
-    columns: tuple[str, ...] = Field(min_length=1)
+    columns: tuple[str, ...] = Setting(min_length=1)
     """Catalogue columns to add."""
 
 
-class ItemColumns(Stage):
-    """Adds item columns under their own names."""
+class ItemColumns(FeatureStage):
+    """Adds item columns under their own names: `field` features."""
 
     Config = Config
-    kind = "hydrator"
     needs: ClassVar[tuple[str, ...]] = ("catalogue",)
 
     @property
@@ -31,6 +30,6 @@ class ItemColumns(Stage):
         """The configured columns."""
         return tuple(self.config.columns)
 
-    def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
-        """Each [N]: numbers with NaN, text with "", lists as tuples."""
-        return {name: gather(self.world.catalogue.column(name), candidates.item) for name in self.config.columns}
+    def declared(self) -> FeatureSet:
+        """One field per column: numbers with NaN, text with "", lists as tuples."""
+        return FeatureSet(Field(name=name, column=name) for name in self.config.columns)

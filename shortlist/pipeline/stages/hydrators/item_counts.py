@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from shortlist.core.types import Array, Candidates, Requests
-from shortlist.pipeline.stages.base import Stage, StageConfig, World
+from shortlist.features.feature_set import FeatureSet
+from shortlist.features.kinds.count import Count
+from shortlist.features.kinds.decayed import Decayed
+from shortlist.pipeline.stages.base import StageConfig
+from shortlist.pipeline.stages.hydrators.base import FeatureStage
 
 
 class Config(StageConfig):
@@ -19,21 +20,14 @@ class Config(StageConfig):
     """Seconds after which an event counts half in `item_trending`; three days."""
 
 
-class ItemCounts(Stage):
-    """Adds `item_events` and `item_trending`, both as log(1 + count)."""
+class ItemCounts(FeatureStage):
+    """Adds `item_events` and `item_trending`, both as log(1 + count): a `count` and a `decayed` feature."""
 
     Config = Config
-    kind = "hydrator"
-    needs: ClassVar[tuple[str, ...]] = ("counts",)
+    needs: ClassVar[tuple[str, ...]] = ("features",)
     provides = ("item_events", "item_trending")
 
-    def __init__(self, world: World, *, label: str = "", **config: Any) -> None:
-        super().__init__(world, label=label, **config)
-        self._events = world.counts["events"]
-        self._decayed = world.counts[f"decayed:{self.config.half_life_s!r}"]
-
-    def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
-        """Each float64[N], not negative."""
-        now = requests.now[candidates.row]
-        events, decayed = self._events.read(candidates.item, now), self._decayed.read(candidates.item, now)
-        return {"item_events": np.log1p(events), "item_trending": np.log1p(decayed)}
+    def declared(self) -> FeatureSet:
+        """Two features."""
+        trending = Decayed(name="item_trending", half_life=self.config.half_life_s, scale="log1p")
+        return FeatureSet([Count(name="item_events", scale="log1p"), trending])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import Field
 
-from shortlist.core.types import Array, Candidates, Requests
-from shortlist.pipeline.stages.base import Stage, StageConfig
+from shortlist.features.feature_set import FeatureSet
+from shortlist.features.kinds.context import Context
+from shortlist.pipeline.stages.base import StageConfig
+from shortlist.pipeline.stages.hydrators.base import FeatureStage
 
 
 class Config(StageConfig):
@@ -17,11 +19,11 @@ class Config(StageConfig):
     """Query columns to copy; a `profile` query stage provides them."""
 
 
-class ProfileColumns(Stage):
-    """Adds `user.<column>`."""
+class ProfileColumns(FeatureStage):
+    """Adds `user.<column>`: `context` features."""
 
     Config = Config
-    kind = "hydrator"
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -33,6 +35,6 @@ class ProfileColumns(Stage):
         """The same with the prefix `user.`."""
         return tuple(f"user.{name}" for name in self.config.columns)
 
-    def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
-        """Each [N]."""
-        return {f"user.{name}": requests.cols[name][candidates.row] for name in self.config.columns}
+    def declared(self) -> FeatureSet:
+        """One feature per column."""
+        return FeatureSet(Context(name=f"user.{name}", column=name) for name in self.config.columns)

@@ -1,1 +1,0 @@
-"""Models of order: a network reads what a user did, event by event, and predicts what comes next."""
