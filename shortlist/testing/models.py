@@ -2,7 +2,8 @@
 
 `MODEL_CHECKS` and `RANKER_CHECKS` hold functions that take a factory and raise AssertionError when a promise breaks. A
 model that cannot keep one says so in its class attribute `contract_exceptions = {"check_name": "reason"}`; the reasons
-are printed and counted, and the count may only shrink.
+are printed and counted, and the count may only shrink. A model whose fit takes seconds at its defaults may name smaller
+settings for the checks in its class attribute `contract_settings`; `checked_settings` reads it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ Make = Callable[[], Any]
 Check = Callable[[Make], None]
 
 CTX = FitContext(seed=3, threads=1)
+
+
+def checked_settings(kind: type) -> dict[str, Any]:
+    """Settings to build a model with for the checks: its own `contract_settings`, or none."""
+    return dict(getattr(kind, "contract_settings", {}))
 
 
 def _blocks(make: Make, data: Dataset | None = None) -> tuple[Any, Dataset, Requests]:

@@ -4,7 +4,7 @@ import pytest
 
 from shortlist.core import registry
 from shortlist.core.errors import MissingExtra
-from shortlist.testing.models import COLUMNS, MODEL_CHECKS, RANKER_CHECKS
+from shortlist.testing.models import COLUMNS, MODEL_CHECKS, RANKER_CHECKS, checked_settings
 
 MOST_EXCEPTIONS = 2
 """How many (model, check) pairs may be excused over the whole registry; this number only shrinks."""
@@ -27,7 +27,8 @@ def _run(check_name, checks, model_class, **config):
 @pytest.mark.parametrize("check", MODEL_CHECKS)
 @pytest.mark.parametrize("row", registry.rows("retriever"), ids=lambda row: row.name)
 def test_retriever(row, check):
-    _run(check, MODEL_CHECKS, _load(row))
+    model_class = _load(row)
+    _run(check, MODEL_CHECKS, model_class, **checked_settings(model_class))
 
 
 @pytest.mark.parametrize("check", RANKER_CHECKS)

@@ -1,0 +1,119 @@
+"""An objective: a loss with its negatives, over states and the items they should predict.
+
+Accidental hits (a negative that is the row's own target, or an item the caller says the row had) are masked here and
+nowhere else. In-batch negatives without log Q are refused, because they collapse onto rare items.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from shortlist.core.errors import BadConfig
+from shortlist.models.neural.fields import FIRST
+from shortlist.models.neural.item_encoder import ItemEncoder
+from shortlist.models.neural.objectives.losses import LOSSES, full_ce
+from shortlist.models.neural.objectives.negatives import Negatives
+
+
+class Objective:
+    """Loss x negatives.
+
+    Args:
+        loss: "ce" (every item) or a name of `losses.LOSSES`.
+        negatives: a sampler; needed by all but "ce".
+        n_items: items of the training part.
+        with_log_q: whether sampled_ce and infonce correct by log Q.
+        normalise: whether logits are cosines; always so for "ccl" and "infonce".
+        temperature: logits are divided by it.
+        options: further settings of the loss (`calibration`, `margin`, `negative_weight`, `bpr_reg`).
+
+    Raises:
+        BadConfig: a loss without its negatives, or biased negatives without log Q.
+    """
+
+    def __init__(
+        self,
+        loss: str,
+        negatives: Negatives | None,
+        *,
+        n_items: int,
+        with_log_q: bool = True,
+        normalise: bool = False,
+        temperature: float = 1.0,
+        **options: Any,
+    ) -> None:
+        if loss != "ce" and loss not in LOSSES:
+            raise BadConfig(f"There is no loss '{loss}'.", hint=f"Use ce or {', '.join(LOSSES)}.", field="loss")
+        if (loss == "ce") != (negatives is None):
+            raise BadConfig(
+                f"The loss '{loss}' {'takes no' if loss == 'ce' else 'needs'} negatives.",
+                hint="Use full with ce, and uniform, popularity, in_batch or mixed with the others.",
+                field="negative_sampling",
+            )
+        self.corrects = loss in ("sampled_ce", "infonce") and with_log_q
+        if negatives is not None and type(negatives).__name__ in ("InBatch", "Mixed") and not self.corrects:
+            raise BadConfig(
+                f"In-batch negatives with the loss '{loss}' lack the log Q correction and would collapse.",
+                hint="Use sampled_ce or infonce with with_log_q, or uniform negatives.",
+                field="negative_sampling",
+            )
+        self.loss, self.negatives, self.n_items = loss, negatives, n_items
+        self.normalise = normalise or loss in ("ccl", "infonce")
+        self.temperature, self.options = temperature, options
+
+    def total(
+        self,
+        query: Tensor,
+        target: Tensor,
+        items: ItemEncoder,
+        generator: torch.Generator,
+        *,
+        bias: Tensor | None = None,
+        had: Tensor | None = None,
+    ) -> Tensor:
+        """Loss summed over N rows.
+
+        Args:
+            query: float[N, D], states.
+            target: int64[N], tokens that should score highest.
+            items: gives vectors of tokens.
+            generator: source of negatives.
+            bias: float[n_tokens], added to each item's logit, or None.
+            had: int64[N, H], tokens of each row that are no negatives for it either (0 = none).
+        """
+        query = self._scaled(query) / self.temperature
+        if self.negatives is None:
+            weight = self._scaled(items.known_table())
+            own = None if bias is None else bias[FIRST : FIRST + len(weight)]
+            return full_ce(query, weight, target - FIRST, own)
+        drawn = self.negatives.draw(target, generator)
+        positive = (query * self._scaled(items(target))).sum(1)
+        vectors = self._scaled(items(drawn.ids))
+        negative = query @ vectors.T if vectors.dim() == 2 else (vectors @ query.unsqueeze(2)).squeeze(2)
+        if bias is not None:
+            positive, negative = positive + bias[target], negative + bias[drawn.ids]
+        negative = negative.masked_fill(accidental(target, drawn.ids, had), -torch.inf)
+        log_q = drawn.log_q if self.corrects else None
+        options = {"n_items": self.n_items, "log_q": log_q, **self.options}
+        return LOSSES[self.loss](positive, negative, **options).sum()
+
+    def _scaled(self, vectors: Tensor) -> Tensor:
+        return nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
+
+
+def accidental(target: Tensor, ids: Tensor, had: Tensor | None = None) -> Tensor:
+    """bool[N, K], negatives that are no negatives: the row's own target, or an item it had.
+
+    Args:
+        target: int64[N].
+        ids: int64[K] or int64[N, K].
+        had: int64[N, H] or None.
+    """
+    each = ids.unsqueeze(0) if ids.dim() == 1 else ids
+    hit = each == target.unsqueeze(1)
+    if had is not None:
+        hit = hit | (each.unsqueeze(2) == had.unsqueeze(1)).any(dim=2)
+    return hit

@@ -1,0 +1,109 @@
+"""The optimiser: AdamW for the network, row by row for embedding tables.
+
+A row that a step does not touch must stay where it is: plain Adam would go on moving it by momentum and weight decay
+would shrink it. Rows are found by their gradient; tables are never decayed.
+Cost: adam two numbers per weight, adagrad one number per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from shortlist.models.neural.config import TrainingConfig
+
+
+class RowOptimiser(Optimizer):
+    """Adam or row-wise Adagrad over the rows that have a gradient.
+
+    Args:
+        params: tables [V, D].
+        lr: step size.
+        kind: "adam" or "adagrad".
+        betas: decay of Adam's averages.
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, kind: str = "adam", betas: tuple[float, float] = (0.9, 0.98)
+    ) -> None:
+        super().__init__(params, {"lr": lr, "kind": kind, "betas": betas, "eps": 1e-8})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Move the rows whose gradient is not zero."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                rows = p.grad.ne(0).any(dim=1)
+                every = bool(rows.all())
+                index = None if every else rows.nonzero().squeeze(1)
+                if index is not None and len(index) == 0:
+                    continue
+                g = p.grad if index is None else p.grad[index]
+                move = self._adam(p, g, index, group) if group["kind"] == "adam" else self._adagrad(p, g, index)
+                if index is None:
+                    p.add_(move, alpha=-group["lr"])
+                else:
+                    p.index_add_(0, index, move, alpha=-group["lr"])
+
+    def _adam(self, p: Tensor, g: Tensor, index: Tensor | None, group: dict[str, Any]) -> Tensor:
+        state, (b1, b2) = self.state[p], group["betas"]
+        if not state:
+            state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
+            state["steps"] = torch.zeros(())
+        state["steps"] += 1
+        t = float(state["steps"])
+        if index is None:
+            mean, square = state["mean"], state["square"]
+            mean.lerp_(g, 1 - b1)
+            square.mul_(b2).addcmul_(g, g, value=1 - b2)
+        else:
+            mean, square = state["mean"][index], state["square"][index]
+            mean.lerp_(g, 1 - b1)
+            square.mul_(b2).addcmul_(g, g, value=1 - b2)
+            state["mean"][index], state["square"][index] = mean, square
+        scale = (1 - b2**t) ** 0.5
+        move: Tensor = (mean / (1 - b1**t)) / (square.sqrt() / scale + group["eps"])
+        return move
+
+    def _adagrad(self, p: Tensor, g: Tensor, index: Tensor | None) -> Tensor:
+        state = self.state[p]
+        if not state:
+            state["square"] = torch.zeros(len(p), 1, device=p.device)
+        added = (g * g).mean(dim=1, keepdim=True)
+        if index is None:
+            state["square"] += added
+            square = state["square"]
+        else:
+            square = state["square"][index] + added
+            state["square"][index] = square
+        move: Tensor = g / (square.sqrt() + 1e-10)
+        return move
+
+
+def tables_of(module: nn.Module) -> list[Tensor]:
+    """The weights of all embedding tables of a network."""
+    return [part.weight for part in module.modules() if isinstance(part, nn.Embedding)]
+
+
+def make_optimisers(module: nn.Module, config: TrainingConfig) -> list[Optimizer]:
+    """AdamW for everything but tables (matrices decayed, the rest not), and a row optimiser for tables."""
+    tables = [p for p in tables_of(module) if p.requires_grad]
+    known = {id(p) for p in tables}
+    rest = [p for p in module.parameters() if p.requires_grad and id(p) not in known]
+    out: list[Optimizer] = []
+    if rest:
+        groups = [
+            {"params": [p for p in rest if p.dim() >= 2], "weight_decay": config.reg},
+            {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        kept = [group for group in groups if group["params"]]
+        out.append(torch.optim.AdamW(kept, lr=config.learning_rate, betas=(0.9, 0.98), fused=True))
+    if tables:
+        out.append(RowOptimiser(tables, config.learning_rate, config.embedding_optimiser))
+    return out

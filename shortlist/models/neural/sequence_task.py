@@ -1,0 +1,168 @@
+"""Tasks over sequences: predict the next item everywhere, or hidden items from both sides.
+
+Validation asks for the event held back from each history, full ranking, seen items left out.
+Cost: one pass of the network per batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from shortlist.core.types import History, Ints
+from shortlist.models.neural.batches import Sequences, buckets, windows
+from shortlist.models.neural.fields import FIRST, UNKNOWN
+from shortlist.models.neural.objectives.objective import Objective
+from shortlist.models.neural.objectives.targets import masked, next_item
+from shortlist.models.neural.ranking import next_ndcg
+from shortlist.models.neural.trainer import Batch
+
+ASKED_AT_ONCE = 256
+"""Users per validation batch."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a validation asks.
+
+    Attributes:
+        history: tokens of B users up to the event held back.
+        truth: int64[B], its token; 1 where it is not known.
+    """
+
+    history: History
+    truth: Ints
+
+
+class NextItem:
+    """Every event of a window predicts the one after it.
+
+    Args:
+        history: tokens to learn from, one row per user.
+        objective: loss and negatives.
+        max_len: longest input.
+        batch_size: windows per step.
+        with_time: whether the network gets the seconds between events.
+        question: for validation, or None.
+        every: whether long histories give several windows, or only their latest.
+    """
+
+    extra = 1
+    """Events a window has beyond the input."""
+    asks_with: int | None = None
+    """A token appended to a history to ask for what follows."""
+
+    def __init__(
+        self, history: History, objective: Objective, *, max_len: int, batch_size: int, with_time: bool = False,
+        question: Question | None = None, every: bool = True,
+    ) -> None:  # fmt: skip
+        self.objective, self.max_len, self.batch_size, self.with_time = objective, max_len, batch_size, with_time
+        self.sequences: Sequences = windows(history, max_len + self.extra, least=2, every=every)
+        self.question = question
+
+    def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
+        """Windows of like length together."""
+        for rows in buckets(self.sequences.lengths, self.batch_size, rng):
+            tokens, seconds = self.sequences.padded(rows)
+            yield self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
+
+    def batch(self, tokens: Tensor, seconds: Tensor) -> Batch:
+        """Input and what follows it."""
+        out = {"tokens": tokens[:, :-1].contiguous(), "targets": tokens[:, 1:].contiguous()}
+        # The last event of a window is a target only: as an input it would be a row without a question.
+        out["tokens"] = out["tokens"] * (out["targets"] > 0)
+        return {**out, "seconds": seconds[:, :-1].contiguous()} if self.with_time else out
+
+    def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Summed over all events that have a next one."""
+        return self._total(module, batch["tokens"], batch["targets"], batch.get("seconds"), generator)
+
+    def validate(self, module: nn.Module) -> float | None:
+        """Mean NDCG@10 of the events held back."""
+        if self.question is None or len(self.question.truth) == 0:
+            return None
+        net: Any = module
+        device = next(module.parameters()).device
+        asked = self.question.history.last(self.max_len - (self.asks_with is not None))
+        inputs = Sequences(asked.item, asked.at, asked.offsets, np.arange(len(asked)))
+        classes = net.output.known_table()
+        if self.objective.normalise:
+            classes = nn.functional.normalize(classes, dim=-1)
+        total = 0.0
+        order = np.argsort(inputs.lengths, kind="stable")
+        for start in range(0, len(order), ASKED_AT_ONCE):
+            rows = order[start : start + ASKED_AT_ONCE]
+            tokens, seconds = ask(inputs, rows, self.asks_with)
+            at = torch.from_numpy(seconds).to(device) if self.with_time else None
+            state = net.last(torch.from_numpy(tokens).to(device), at)
+            scores = state @ classes.T
+            if net.bias is not None:
+                scores = scores + net.bias[FIRST : FIRST + len(classes)]
+            seen = self.question.history.take(rows)
+            known = (seen.item >= FIRST) & (seen.item < FIRST + len(classes))
+            truth = self.question.truth[rows] - FIRST
+            figures = next_ndcg(
+                scores.float(),
+                torch.from_numpy(np.where(truth < len(classes), truth, -1)).to(device),
+                torch.from_numpy(seen.row[known]).to(device),
+                torch.from_numpy(seen.item[known] - FIRST).to(device),
+            )
+            total += float(figures.sum())
+        return total / len(order)
+
+    def _total(
+        self, module: nn.Module, tokens: Tensor, targets: Tensor, seconds: Tensor | None, generator: torch.Generator
+    ) -> tuple[Tensor, int]:
+        net: Any = module
+        query, goal = next_item(net(tokens, seconds), targets)
+        known = goal < FIRST + net.output.n_known
+        if not bool(known.all()):
+            query, goal = query[known], goal[known]
+        return self.objective.total(query, goal, net.output, generator, bias=net.bias), len(goal)
+
+
+class HiddenItem(NextItem):
+    """Cloze: events are hidden at random and predicted from both sides; a hidden event at the end asks for the next.
+
+    Args:
+        share: of events hidden.
+        last_share: of sequences in which only the latest event is hidden.
+        options: as for `NextItem`.
+    """
+
+    extra = 0
+    asks_with = UNKNOWN
+
+    def __init__(
+        self, history: History, objective: Objective, *, share: float, last_share: float, **options: Any
+    ) -> None:
+        super().__init__(history, objective, **options)
+        self.share, self.last_share = share, last_share
+
+    def batch(self, tokens: Tensor, seconds: Tensor) -> Batch:
+        """Whole windows; places are hidden anew at every step."""
+        return {"tokens": tokens, "seconds": seconds} if self.with_time else {"tokens": tokens}
+
+    def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
+        """Summed over hidden events."""
+        holed, targets = masked(
+            batch["tokens"], UNKNOWN, share=self.share, last_share=self.last_share, generator=generator
+        )
+        return self._total(module, holed, targets, batch.get("seconds"), generator)
+
+
+def ask(inputs: Sequences, rows: Ints, asks_with: int | None) -> tuple[Ints, Any]:
+    """Padded tokens and seconds of some histories, with the asking token after each if there is one."""
+    tokens, seconds = inputs.padded(rows)
+    if asks_with is None:
+        return tokens, seconds
+    tokens, seconds = np.pad(tokens, ((0, 0), (0, 1))), np.pad(seconds, ((0, 0), (0, 1)))
+    at, row = inputs.lengths[rows], np.arange(len(rows))
+    tokens[row, at] = asks_with
+    seconds[row, at] = seconds[row, np.maximum(at - 1, 0)]
+    return tokens, seconds

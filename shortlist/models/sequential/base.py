@@ -1,0 +1,283 @@
+"""What sequence models share: settings, fitting with early stopping and refit, and answers from a history.
+
+A preset is a block and an objective. The request's history is read at the time of asking, so strangers, anonymous
+sessions and the event of a second ago are served without a refit. Training walks items and users in natural order of
+their ids: renumbering a catalogue renumbers the answers and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig
+from shortlist.core.types import Array, Floats, History, Ints, Requests
+from shortlist.data.dataset import Dataset
+from shortlist.models.base import ModelConfig
+from shortlist.models.history import within
+from shortlist.models.neural.batches import Sequences
+from shortlist.models.neural.config import TrainingConfig
+from shortlist.models.neural.fields import FIRST, Schema, fields_of
+from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
+from shortlist.models.neural.objectives.negatives import make_negatives
+from shortlist.models.neural.objectives.objective import Objective
+from shortlist.models.neural.ranking import sample
+from shortlist.models.neural.scorer import NeuralModel
+from shortlist.models.neural.sequence_encoder import SequenceEncoder
+from shortlist.models.neural.sequence_task import NextItem, Question, ask
+from shortlist.models.neural.trainer import Report, build, checkpoint_for
+from shortlist.models.neural.workers import train_with_workers
+from shortlist.models.retrieval._start import natural_order
+
+FULL_SOFTMAX = 50_000
+"""Items up to which `loss="auto"` compares with the whole catalogue."""
+
+Loss = Literal["auto", "ce", "sampled_ce", "bce", "gbce", "bpr", "bpr_max", "ccl", "infonce"]
+
+
+class SequenceConfig(TrainingConfig):
+    """Settings that all sequence models have."""
+
+    factors: int = Field(default=64, ge=1, le=1024)
+    """Length of the vectors, D."""
+    max_len: int = Field(default=50, ge=2)
+    """Latest events that are read."""
+    windows: Literal["all", "last"] = "all"
+    """Whether training reads the whole of a long history in windows of `max_len`, or only its latest window."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of numbers hidden at random in training, on the input and inside the block."""
+    positions: Literal["end", "start", "none"] = "end"
+    """Whether learned vectors tell places apart, counted from the latest event or from the first."""
+    init_scale: float = Field(default=0.02, gt=0)
+    """Standard deviation of the start of item vectors; too small a start leaves a model on popularity for long."""
+    loss: Loss = "auto"
+    """auto is ce up to 50,000 items and sampled_ce above; ce compares with every item, the others with negatives."""
+    negatives: int = Field(default=256, ge=1)
+    """Negatives per step (shared by the batch), or per event with `negatives_per_event`."""
+    negative_sampling: Literal["uniform", "popularity", "in_batch", "mixed"] = "uniform"
+    """Where negatives come from."""
+    negative_power: float = Field(default=0.75, ge=0, le=1)
+    """Popularity negatives are drawn by events^this."""
+    negatives_per_event: bool = False
+    """Own negatives for each event instead of shared ones; slower."""
+    log_q: bool = True
+    """Whether sampled_ce corrects for how often an item is drawn."""
+    calibration: float = Field(default=0.75, ge=0, le=1)
+    """Of gbce: 0 is plain bce, 1 makes scores probabilities."""
+    normalise: bool = False
+    """Whether scores are cosines."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Scores are divided by it in the loss; about 0.05 where they are cosines."""
+    tied: bool = True
+    """Whether input and output share item vectors."""
+    item_bias: bool = False
+    """Whether each item has a learned bias in its score."""
+    columns: tuple[str, ...] = ()
+    """Item columns that describe an item beside its id: text, lists of text, numbers, or lists of numbers (vectors).
+    With them, items without events are scored too."""
+    fusion: Literal["concat", "weighted", "attention", "gated", "bilinear"] = "gated"
+    """How id and columns become one vector."""
+    id_dropout: float = Field(default=0.2, ge=0, lt=1)
+    """With columns: chance that an item's id is hidden in a step, so that the content learns to stand alone."""
+
+
+class SequenceModel(NeuralModel):
+    """A sequence encoder over item tokens. Subclasses give the block.
+
+    Learned: see `NeuralModel`; `token_` int64[M], token of each item; `n_known_`, items with training events;
+    `with_time_`, whether the data has a clock; `schema_` and `columns_`, content fields and their codes per token.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = SequenceConfig
+    contract_settings: ClassVar[dict[str, Any]] = {"epochs": 2, "factors": 8, "max_len": 8, "validate_every": 2}
+    """Settings small enough for the contract checks, which fit dozens of times."""
+    uses_time: ClassVar[bool] = False
+    """Whether the block reads the seconds between events."""
+    causal_task: ClassVar[type[NextItem]] = NextItem
+
+    token_: Ints
+    n_known_: int
+    with_time_: bool
+    schema_: list[dict[str, Any]]
+
+    def block(self) -> nn.Module:
+        """The block between item vectors and states."""
+        raise BadConfig(f"{type(self).__name__} has no block.")
+
+    # --- fitting -----------------------------------------------------------------------------------------------------
+
+    def learn(self, data: Dataset, ctx: FitContext) -> None:
+        """Find the number of epochs on the last event of each user, then (with `refit`) train on everything."""
+        c = self.config
+        past = data.sequences.take(natural_order(data.users))
+        has = np.flatnonzero(past.lengths >= 3)
+        epochs = c.epochs
+        self.with_time_ = self.uses_time and data.clock == "unix"
+        searched: dict[str, Any] = {}
+        if c.validation_users and len(has):
+            earlier = _without_last(past, has)
+            self._read(data, earlier)
+            asked = has[sample(len(has), c.validation_users, ctx.seed)]
+            truth = self.token_[past.item[past.offsets[1:][asked] - 1]]
+            question = Question(self._tokens(earlier.take(asked)), truth)
+            report = self._train(data, earlier, ctx, question, "search", epochs)
+            epochs, searched = report.best_epoch, _plain(report)
+        if not searched or c.refit:
+            self._read(data, past)
+            report = self._train(data, past, ctx, None, "refit", epochs)
+        self.report_ = {"search": searched, "epochs": epochs, "refit": bool(c.refit or not searched)}
+        self._finish()
+
+    def task(self, history: History, question: Question | None) -> NextItem:
+        """What is trained."""
+        c = self.config
+        return self.causal_task(
+            history,
+            self.objective(history),
+            max_len=c.max_len,
+            batch_size=c.batch_size,
+            with_time=self.with_time_,
+            question=question,
+            every=c.windows == "all",
+        )
+
+    def objective(self, history: History) -> Objective:
+        """Loss and negatives; counts for log Q are those of the training stream."""
+        c = self.config
+        loss = c.loss if c.loss != "auto" else "ce" if self.n_known_ <= FULL_SOFTMAX else "sampled_ce"
+        known = history.item[(history.item >= FIRST) & (history.item < FIRST + self.n_known_)]
+        counts = torch.from_numpy(np.bincount(known - FIRST, minlength=self.n_known_)).double()
+        kind = "full" if loss == "ce" else c.negative_sampling
+        negatives = make_negatives(
+            kind, self.n_known_, c.negatives, counts, power=c.negative_power, per_row=c.negatives_per_event
+        )
+        options = {"calibration": c.calibration} if loss == "gbce" else {}
+        return Objective(
+            loss, negatives, n_items=self.n_known_, with_log_q=c.log_q, normalise=c.normalise,
+            temperature=c.temperature, **options,
+        )  # fmt: skip
+
+    # --- the network -------------------------------------------------------------------------------------------------
+
+    def restore(self) -> SequenceEncoder:
+        """The network with fresh weights."""
+        c = self.config
+        return SequenceEncoder(
+            self.items(),
+            self.block(),
+            max_len=c.max_len,
+            positions=c.positions,
+            dropout=c.dropout,
+            output=None if c.tied else self.items(),
+            with_bias=c.item_bias,
+        )
+
+    def items(self) -> ItemEncoder:
+        """A fresh item encoder."""
+        c = self.config
+        schema = Schema.from_state(self.schema_) if self.schema_ else None
+        columns = {name.removeprefix("column_")[:-1]: v for name, v in vars(self).items() if name.startswith("column_")}
+        return ItemEncoder(
+            self.n_known_,
+            c.factors,
+            scale=c.init_scale,
+            n_tokens=FIRST + len(self.token_) if schema else None,
+            schema=schema,
+            columns=columns if schema else None,
+            fusion=c.fusion,
+            id_dropout=c.id_dropout,
+        )
+
+    # --- answering ---------------------------------------------------------------------------------------------------
+
+    def encode_one(self, requests: Requests, b: int) -> Array | None:
+        """float[D], the state after the latest known event of request `b`."""
+        asks_with = self.causal_task.asks_with
+        one = within(requests.history.take(np.array([b])), self.known_)
+        one = self._tokens(one.last(self.config.max_len - (asks_with is not None)))
+        if len(one.item) == 0:
+            return None
+        tokens, seconds = ask(Sequences(one.item, one.at, one.offsets, np.zeros(1, np.int64)), np.array([0]), asks_with)
+        at = torch.from_numpy(seconds) if self.with_time_ else None
+        module: Any = self.module_
+        state: Tensor = module.last(torch.from_numpy(tokens), at)[0]
+        if self.config.normalise:
+            state = nn.functional.normalize(state, dim=-1)
+        vector = state.numpy()
+        return np.append(vector, np.float32(1.0)) if self.config.item_bias else vector
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(self.config.factors)
+
+    # --- parts of fitting --------------------------------------------------------------------------------------------
+
+    def _read(self, data: Dataset, past: History) -> None:
+        """Tokens and content of a training part: the vocabulary never sees what is held back."""
+        events = np.bincount(past.item, minlength=data.n_items)
+        order = natural_order(data.items)
+        self.token_, self.n_known_ = tokens_of(events, order)
+        for name in [name for name in vars(self) if name.startswith("column_")]:
+            delattr(self, name)
+        self.schema_ = []
+        if self.config.columns:
+            if data.item_table is None:
+                raise BadConfig("Items have no columns.", hint="Set columns to ().", field="columns")
+            by_token = order[np.argsort(self.token_[order], kind="stable")]
+            table = data.item_table[by_token.tolist()]
+            schema = Schema(fields_of(table, self.config.columns)).fit(table[: self.n_known_])
+            self.schema_ = schema.state()
+            for name, values in schema.encode(table).items():
+                pad = np.zeros((FIRST, *values.shape[1:]), values.dtype)
+                setattr(self, f"column_{name}_", np.concatenate([pad, values]))
+        self.known_ = (events > 0) | bool(self.schema_)
+
+    def _tokens(self, history: History) -> History:
+        return replace(history, item=self.token_[history.item])
+
+    def _train(
+        self, data: Dataset, past: History, ctx: FitContext, question: Question | None, phase: str, epochs: int
+    ) -> Report:
+        task = self.task(self._tokens(past), question)
+        self.module_ = build(self.restore, ctx.seed)
+        checkpoint = checkpoint_for(
+            self.config, phase, {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
+        )
+        return train_with_workers(
+            self.module_, task, self.config, ctx, epochs=epochs, validate=question is not None, checkpoint=checkpoint
+        )
+
+    def _finish(self) -> None:
+        module: Any = self.module_
+        with torch.inference_mode():
+            vectors: Tensor = module.output.table()
+            if self.config.normalise:
+                vectors = nn.functional.normalize(vectors, dim=-1)
+            if module.bias is not None:
+                vectors = torch.cat([vectors, module.bias.unsqueeze(1)], dim=1)
+            every = vectors.numpy()
+        out = np.zeros((len(self.token_), every.shape[1]), np.float32)
+        out[self.known_] = every[self.token_[self.known_]]
+        self.item_factors_: Floats = out
+
+
+def _without_last(past: History, rows: Ints) -> History:
+    """Histories without the last event of the given rows."""
+    keep = np.ones(len(past.item), bool)
+    keep[past.offsets[1:][rows] - 1] = False
+    lengths = past.lengths.copy()
+    lengths[rows] -= 1
+    offsets = np.zeros_like(past.offsets)
+    np.cumsum(lengths, out=offsets[1:])
+    return History(past.item[keep], past.at[keep], offsets)
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    return {**vars(report), "best": None if np.isnan(report.best) else report.best}

@@ -1,0 +1,224 @@
+import math
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, logsigmoid
+
+from shortlist.core.errors import BadConfig
+from shortlist.models.neural.item_encoder import ItemEncoder
+from shortlist.models.neural.objectives.losses import LOSSES, bce, bpr_max, full_ce, gbce, multinomial, sampled_ce
+from shortlist.models.neural.objectives.negatives import InBatch, Mixed, Popularity, Uniform, make_negatives
+from shortlist.models.neural.objectives.objective import Objective, accidental
+from shortlist.models.neural.objectives.targets import last_item, masked, next_item, pointwise
+
+DRAW = torch.Generator
+
+
+def generator(seed=0):
+    return DRAW().manual_seed(seed)
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+
+
+def test_padding_and_unknown_never_become_targets():
+    states = torch.arange(12.0).view(2, 3, 2)
+    query, goal = next_item(states, torch.tensor([[5, 1, 0], [2, 3, 0]]))
+    assert goal.tolist() == [5, 2, 3]
+    assert query.tolist() == [[0, 1], [6, 7], [8, 9]]
+    query, goal = last_item(states, torch.tensor([[5, 1, 0], [0, 0, 0]]))
+    assert (query.tolist(), goal.tolist()) == ([[0, 1]], [5])
+
+
+def test_hidden_events_are_the_targets_and_every_sequence_has_one():
+    tokens = torch.randint(2, 50, (200, 10), generator=generator())
+    tokens[:, 7:] = 0
+    holed, targets = masked(tokens, 1, share=0.2, last_share=0.0, generator=generator(1))
+    hidden = targets > 0
+    assert hidden.any(1).all()
+    assert (holed[hidden] == 1).all()
+    assert torch.equal(targets[hidden], tokens[hidden])
+    assert torch.equal(holed[~hidden], tokens[~hidden])
+    assert not hidden[:, 7:].any(), "padding is never hidden"
+    assert 0.15 < hidden[:, :7].float().mean() < 0.35
+    _, targets = masked(tokens, 1, share=0.2, last_share=1.0, generator=generator(1))
+    assert (targets > 0).nonzero()[:, 1].tolist() == [6] * 200
+
+
+def test_rows_without_a_label_are_dropped():
+    states, labels = pointwise(torch.arange(3.0), torch.tensor([1.0, math.nan, 0.0]))
+    assert (states.tolist(), labels.tolist()) == ([0.0, 2.0], [1.0, 0.0])
+
+
+# --- losses ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_full_ce_is_cross_entropy_with_its_gradient(with_bias, monkeypatch):
+    monkeypatch.setattr("shortlist.models.neural.objectives.losses.SLAB", 16 * 11)
+    torch.manual_seed(0)
+    query, weight = torch.randn(50, 4, requires_grad=True), torch.randn(11, 4, requires_grad=True)
+    bias = torch.randn(11, requires_grad=True) if with_bias else None
+    goal = torch.randint(11, (50,))
+    wanted = [t for t in (query, weight, bias) if t is not None]
+    ours = full_ce(query, weight, goal, bias)
+    grads = torch.autograd.grad(3 * ours, wanted)
+    logits = query @ weight.T + (0 if bias is None else bias)
+    plain = cross_entropy(logits, goal, reduction="sum")
+    torch.testing.assert_close(ours, plain)
+    for mine, theirs in zip(grads, torch.autograd.grad(3 * plain, wanted), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_full_ce_survives_large_logits():
+    query = torch.full((2, 1), 300.0, requires_grad=True)
+    loss = full_ce(query, torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))
+    assert loss.item() == pytest.approx(600.0)
+    loss.backward()
+    assert torch.isfinite(query.grad).all()
+
+
+def test_sampled_losses_by_hand():
+    positive, negative = torch.tensor([2.0]), torch.tensor([[1.0, -1.0]])
+    assert bce(positive, negative).item() == pytest.approx(
+        -(logsigmoid(torch.tensor(2.0)) + logsigmoid(torch.tensor(-1.0)) + logsigmoid(torch.tensor(1.0))).item()
+    )
+    e = math.e
+    assert sampled_ce(positive, negative).item() == pytest.approx(math.log(e**2 + e + 1 / e) - 2)
+    weight = torch.softmax(negative, 1)[0]
+    gap = torch.sigmoid(torch.tensor([1.0, 3.0]))
+    by_hand = -math.log((weight * gap).sum()) + 0.5 * (weight * negative[0] ** 2).sum().item()
+    assert bpr_max(positive, negative, bpr_reg=0.5).item() == pytest.approx(by_hand)
+
+
+def test_gbce_works_out_beta_itself():
+    positive, negative = torch.tensor([0.3]), torch.zeros(1, 5)
+    assert gbce(positive, negative, n_items=101, calibration=0.0).item() == pytest.approx(
+        bce(positive, negative).item()
+    )
+    rate = 5 / 100
+    beta = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
+    expected = beta * math.log1p(math.exp(-0.3)) + 5 * math.log(2)
+    assert gbce(positive, negative, n_items=101, calibration=0.75).item() == pytest.approx(expected)
+    extreme = gbce(torch.tensor([-400.0]), torch.full((1, 5), 400.0), n_items=101)
+    assert torch.isfinite(extreme).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_masked_negative_counts_nothing_in_value_and_gradient(name):
+    positive = torch.tensor([0.5, -0.2], requires_grad=True)
+    few = torch.tensor([[0.1, 0.7], [0.3, 0.2]])
+    more = torch.cat([few, torch.full((2, 1), -torch.inf)], 1).requires_grad_()
+    loss = LOSSES[name](positive, more, n_items=10, log_q=None)
+    (grad,) = torch.autograd.grad(loss.sum(), more)
+    assert torch.isfinite(loss).all()
+    assert grad[:, 2].tolist() == [0.0, 0.0]
+    if name not in ("bpr", "ccl", "gbce"):  # these average over the number of draws
+        torch.testing.assert_close(loss, LOSSES[name](positive, few, n_items=10, log_q=None))
+
+
+def test_log_q_makes_sampled_softmax_estimate_the_full_one():
+    """With biased draws the corrected sum over samples is unbiased for the partition function."""
+    torch.manual_seed(0)
+    n = 40
+    logits, counts = torch.randn(n) * 0.5, torch.arange(1.0, n + 1)
+    sampler = Popularity(counts, 1.0, 20_000)
+    drawn = sampler.draw(torch.tensor([2]), generator())
+    corrected = logits[drawn.ids - 2] - drawn.log_q - math.log(20_000)
+    assert torch.logsumexp(corrected, 0).item() == pytest.approx(torch.logsumexp(logits, 0).item(), abs=0.02)
+
+
+def test_multinomial_is_the_log_likelihood_of_a_row():
+    logits, counts = torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([[1.0, 0.0, 2.0]])
+    assert multinomial(logits, counts).item() == pytest.approx(-(torch.log_softmax(logits, 1) * counts).sum().item())
+
+
+# --- negatives ------------------------------------------------------------------------------------------------------
+
+
+def test_each_sampler_says_how_likely_its_draws_were():
+    counts = torch.tensor([8.0, 0.0, 1.0, 1.0])
+    goal = torch.tensor([2, 2, 4, 5])
+    uniform = Uniform(4, 6).draw(goal, generator())
+    assert uniform.log_q.exp().tolist() == pytest.approx([0.25] * 6)
+    drawn = Popularity(counts, 1.0, 4000).draw(goal, generator())
+    share = torch.bincount(drawn.ids - 2, minlength=4) / 4000
+    assert share.tolist() == pytest.approx([0.8, 0.0, 0.1, 0.1], abs=0.03)
+    torch.testing.assert_close(drawn.log_q.exp(), (counts / 10)[drawn.ids - 2])
+    own = InBatch(counts).draw(goal, generator())
+    assert own.ids.tolist() == goal.tolist()
+    assert own.log_q.exp().tolist() == pytest.approx([0.8, 0.8, 0.1, 0.1])
+    both = Mixed(InBatch(counts), Uniform(4, 4), torch.full((4,), math.log(0.25))).draw(goal, generator())
+    assert both.log_q.exp()[:4].tolist() == pytest.approx([0.525, 0.525, 0.175, 0.175])
+
+
+def test_log_q_is_of_the_training_stream():
+    """An item of the catalogue without training events is never drawn, and counts come from events, not from items."""
+    counts = torch.tensor([1.0, 99.0, 0.0])
+    drawn = make_negatives("popularity", 3, 500, counts, power=1.0).draw(torch.tensor([2]), generator())
+    assert 4 not in drawn.ids.tolist()
+    assert (drawn.ids == 3).float().mean() > 0.95
+
+
+def test_own_draws_per_row():
+    assert Uniform(9, 3, per_row=True).draw(torch.arange(2, 6), generator()).ids.shape == (4, 3)
+
+
+# --- the objective --------------------------------------------------------------------------------------------------
+
+
+def test_in_batch_negatives_without_log_q_are_refused():
+    counts = torch.ones(5)
+    with pytest.raises(BadConfig, match="log Q"):
+        make_negatives("in_batch", 5, 4, None)
+    for loss in ("bce", "bpr", "gbce"):
+        with pytest.raises(BadConfig, match="collapse"):
+            Objective(loss, InBatch(counts), n_items=5)
+    with pytest.raises(BadConfig, match="collapse"):
+        Objective("sampled_ce", InBatch(counts), n_items=5, with_log_q=False)
+    assert Objective("sampled_ce", InBatch(counts), n_items=5).corrects
+
+
+def test_a_loss_needs_its_negatives():
+    with pytest.raises(BadConfig, match="needs negatives"):
+        Objective("bce", None, n_items=5)
+    with pytest.raises(BadConfig, match="takes no"):
+        Objective("ce", Uniform(5, 2), n_items=5)
+    with pytest.raises(BadConfig, match="no loss"):
+        Objective("hinge", None, n_items=5)
+
+
+def test_accidental_hits_are_masked_once_for_all_losses():
+    goal, ids = torch.tensor([2, 3]), torch.tensor([3, 4, 2])
+    assert accidental(goal, ids).tolist() == [[False, False, True], [True, False, False]]
+    had = torch.tensor([[4, 0], [0, 0]])
+    assert accidental(goal, ids, had).tolist() == [[False, True, True], [True, False, False]]
+    items = ItemEncoder(3, 4)
+    query = torch.randn(2, 4)
+
+    class Fixed:
+        needs_log_q = False
+
+        def __init__(self, ids):
+            self.ids = ids
+
+        def draw(self, positives, generator):
+            from shortlist.models.neural.objectives.negatives import Drawn
+
+            return Drawn(self.ids, torch.zeros(self.ids.shape))
+
+    with_hit = Objective("bce", Fixed(torch.tensor([4, 2])), n_items=3).total(
+        query, torch.tensor([2, 2]), items, generator()
+    )
+    without = Objective("bce", Fixed(torch.tensor([4])), n_items=3).total(
+        query, torch.tensor([2, 2]), items, generator()
+    )
+    assert with_hit.item() == pytest.approx(without.item(), rel=1e-6)
+
+
+def test_cosine_scores_have_a_temperature():
+    torch.manual_seed(0)
+    items, query, goal = ItemEncoder(3, 4, scale=1.0), torch.randn(2, 4), torch.tensor([2, 4])
+    loss = Objective("ce", None, n_items=3, normalise=True, temperature=0.1).total(query, goal, items, generator())
+    cosine = torch.nn.functional.cosine_similarity(query.unsqueeze(1), items.known_table().unsqueeze(0), dim=2)
+    assert loss.item() == pytest.approx(cross_entropy(cosine / 0.1, goal - 2, reduction="sum").item(), rel=1e-5)

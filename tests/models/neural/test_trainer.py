@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig, BundleCorrupt, BundleMismatch, StageError
+from shortlist.models.neural.checkpoint import Checkpoint, read_weights, write_weights
+from shortlist.models.neural.config import TrainingConfig
+from shortlist.models.neural.optimiser import RowOptimiser, make_optimisers
+from shortlist.models.neural.trainer import build, choose_device, train
+from shortlist.models.neural.workers import train_with_workers
+
+CTX = FitContext(seed=4, threads=1)
+
+
+class Line:
+    """Fit y = 2x with an embedding beside it; the figure of validation is given."""
+
+    def __init__(self, figures=None, poison=None, dropout=False):
+        rng = np.random.default_rng(0)
+        self.x = torch.from_numpy(rng.normal(size=(64, 1)).astype(np.float32))
+        self.figures, self.poison, self.asked = figures, poison, 0
+
+    def batches(self, epoch, rng):
+        order = rng.permutation(64)
+        for start in range(0, 64, 16):
+            rows = torch.from_numpy(order[start : start + 16])
+            x = self.x[rows]
+            if self.poison == epoch:
+                x = x * float("nan")
+            yield {"x": x, "id": rows % 3 + 1}
+
+    def loss(self, module, batch, generator):
+        y = module(batch["x"], batch["id"])
+        return ((y - 2 * batch["x"]) ** 2).sum(), len(y)
+
+    def validate(self, module):
+        if self.figures is None:
+            return None
+        self.asked += 1
+        return self.figures[self.asked - 1]
+
+
+class Net(nn.Module):
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.table = nn.Embedding(8, 2, padding_idx=0)
+        self.line = nn.Linear(3, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, ids):
+        return self.line(self.dropout(torch.cat([x, self.table(ids)], 1)))
+
+
+def same(one, two, **tolerance):
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(value, two.state_dict()[name], **(tolerance or {"rtol": 0, "atol": 0}))
+
+
+def test_it_learns_and_leaves_the_network_ready_to_score():
+    net = build(Net, 1)
+    report = train(net, Line(), TrainingConfig(epochs=60, learning_rate=0.05), CTX)
+    assert report.history[-1]["loss"] < 0.01 * report.history[0]["loss"]
+    assert not net.training, "dropout is off when scoring"
+    assert report.stopped == "epochs"
+    assert report.best_epoch == 60
+
+
+def test_early_stop_looks_at_the_ranking_figure_and_keeps_its_weights():
+    """The loss goes on falling; the figure peaks at pass 2 and stopping obeys the figure."""
+    net, config = build(Net, 1), TrainingConfig(epochs=50, patience=3, learning_rate=0.05)
+    report = train(net, Line(figures=[0.1, 0.5, 0.4, 0.3, 0.2, 0.9]), config, CTX)
+    assert (report.best_epoch, report.best, report.epochs, report.stopped) == (2, 0.5, 5, "patience")
+    losses = [entry["loss"] for entry in report.history]
+    assert losses[4] < losses[1]
+    again = build(Net, 1)
+    train(again, Line(), TrainingConfig(epochs=2, learning_rate=0.05), CTX)
+    same(net, again)
+
+
+def test_a_seed_fixes_everything_and_the_global_generator_is_left_alone():
+    nets, config = [build(lambda: Net(0.3), 1) for _ in range(2)], TrainingConfig(epochs=3)
+    before = torch.random.get_rng_state()
+    threads = torch.get_num_threads()
+    for net in nets:
+        torch.manual_seed(torch.initial_seed())
+        train(net, Line(), config, CTX)
+    same(*nets)
+    torch.random.set_rng_state(before)
+    train(nets[0], Line(), config, FitContext(seed=4, threads=1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    other = build(lambda: Net(0.3), 1)
+    train(other, Line(), config, FitContext(seed=5, threads=1))
+    assert not torch.equal(other.line.weight, nets[1].line.weight)
+
+
+def test_interrupted_training_resumes_to_the_same_result(tmp_path):
+    figures, config = [0.1, 0.2, 0.3, 0.25, 0.2, 0.1], TrainingConfig(epochs=6, learning_rate=0.05)
+    whole = build(lambda: Net(0.3), 1)
+    report = train(whole, Line(figures), config, CTX)
+
+    class Stopped(Exception):
+        pass
+
+    def crash(done, total):
+        if done == 4:
+            raise Stopped
+
+    first = build(lambda: Net(0.3), 1)
+    with pytest.raises(Stopped):
+        train(first, Line(figures), config, FitContext(4, 1, crash), checkpoint=Checkpoint(tmp_path, {"run": 1}))
+    second, task = build(lambda: Net(0.3), 99), Line(figures[4:])
+    again = train(second, task, config, CTX, checkpoint=Checkpoint(tmp_path, {"run": 1}))
+    same(whole, second)
+    assert task.asked == 2, "passes 5 and 6 only"
+    assert (again.best_epoch, again.epochs, again.history) == (report.best_epoch, report.epochs, report.history)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    train(build(Net, 1), Line(), TrainingConfig(epochs=1), CTX, checkpoint=Checkpoint(tmp_path, {"data": "a"}))
+    with pytest.raises(BundleMismatch, match="data differ"):
+        train(build(Net, 1), Line(), TrainingConfig(epochs=1), CTX, checkpoint=Checkpoint(tmp_path, {"data": "b"}))
+    wide = nn.Linear(9, 9)
+    write_weights(tmp_path / "w.safetensors", wide.state_dict())
+    with pytest.raises(BundleMismatch, match="another network"):
+        read_weights(tmp_path / "w.safetensors", nn.Linear(9, 8))
+    (tmp_path / "w.safetensors").write_bytes(b"garbage")
+    with pytest.raises(BundleCorrupt):
+        read_weights(tmp_path / "w.safetensors", wide)
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"garbage")
+    with pytest.raises(BundleCorrupt, match="cannot be read"):
+        train(build(Net, 1), Line(), TrainingConfig(epochs=1), CTX, checkpoint=Checkpoint(tmp_path, {"data": "a"}))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    checkpoint = Checkpoint(tmp_path, {})
+    with pytest.raises(StageError, match="step 0 of epoch 3"):
+        train(build(Net, 1), Line(poison=3), TrainingConfig(epochs=5), CTX, checkpoint=checkpoint)
+    kept = build(Net, 1)
+    _, progress = checkpoint.read(kept, make_optimisers(kept, TrainingConfig()))
+    assert progress["epochs"] == 2
+    assert all(torch.isfinite(p).all() for p in kept.parameters())
+
+
+def test_a_budget_stops_after_the_pass_that_spends_it():
+    report = train(build(Net, 1), Line(), TrainingConfig(epochs=500, max_core_seconds=1e-9), CTX)
+    assert (report.epochs, report.stopped) == (1, "budget")
+
+
+def test_progress_is_told_between_passes():
+    told = []
+    train(build(Net, 1), Line(), TrainingConfig(epochs=3), FitContext(0, 1, lambda *at: told.append(at)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("kind", ["adam", "adagrad"])
+def test_rows_without_a_gradient_stay_where_they_are(kind):
+    """Neither momentum nor weight decay moves an item that a step does not touch."""
+    net = build(Net, 1)
+    optimisers = make_optimisers(net, TrainingConfig(reg=0.5, embedding_optimiser=kind))
+    ids = torch.tensor([1, 2])
+    for _ in range(3):  # rows 1 and 2 gather momentum
+        net(torch.ones(2, 1), ids).sum().backward()
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+    before = net.table.weight.detach().clone()
+    net(torch.ones(1, 1), torch.tensor([1])).sum().backward()
+    for optimiser in optimisers:
+        optimiser.step()
+    moved = (net.table.weight != before).any(1)
+    assert moved.tolist() == [False, True, *[False] * 6]
+
+
+def test_row_adam_is_adam_where_every_row_is_touched():
+    torch.manual_seed(0)
+    start = torch.randn(4, 3)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    mine, plain = RowOptimiser([ours], 0.01), torch.optim.Adam([theirs], 0.01, betas=(0.9, 0.98))
+    for step in range(5):
+        grad = torch.randn(4, 3, generator=torch.Generator().manual_seed(step))
+        ours.grad, theirs.grad = grad.clone(), grad.clone()
+        mine.step()
+        plain.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_weight_decay_is_for_matrices_only():
+    net = build(Net, 1)
+    groups = [group for optimiser in make_optimisers(net, TrainingConfig(reg=0.1)) for group in optimiser.param_groups]
+    decayed = {id(p) for group in groups if group.get("weight_decay") for p in group["params"]}
+    assert decayed == {id(net.line.weight)}
+
+
+def test_half_precision_trains():
+    net = build(Net, 1)
+    config = TrainingConfig(epochs=30, learning_rate=0.05, precision="bfloat16")
+    report = train(net, Line(), config, CTX)
+    assert report.history[-1]["loss"] < 0.05 * report.history[0]["loss"]
+    assert net.line.weight.dtype == torch.float32
+
+
+def test_devices_are_named():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(BadConfig, match="no device"):
+        choose_device("abacus")
+
+
+def test_two_workers_reach_what_one_reaches():
+    one, two = build(Net, 1), build(Net, 1)
+    config = TrainingConfig(epochs=2, learning_rate=0.05)
+    alone = train(one, Line(figures=[0.1, 0.2]), config, CTX)
+    shared = train_with_workers(two, Line(figures=[0.1, 0.2]), config.model_copy(update={"workers": 2}), CTX)
+    same(one, two, rtol=1e-4, atol=1e-6)
+    assert shared.best_epoch == alone.best_epoch
+    assert json.dumps(vars(shared))
