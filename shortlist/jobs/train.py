@@ -65,7 +65,7 @@ def judge(data: Dataset, pipeline: str | Path = "home", *, k: int = 10, seed: in
         BadSpec: the pipeline cannot be built on this data.
         EmptyTraining: nothing is left to learn from or to ask.
     """
-    return backtest(pipeline, _cut(data), k, seed=seed, threads=threads)
+    return backtest(pipeline, cut_for_replay(data), k, seed=seed, threads=threads)
 
 
 def fit_pipelines(
@@ -213,7 +213,8 @@ def _check_writable(home: Path) -> None:
         ) from None
 
 
-def _cut(data: Dataset) -> Split:
+def cut_for_replay(data: Dataset) -> Split:
+    """Cut as `judge` does: at a moment where lists were logged, at each user's last event elsewhere."""
     if data.clock == "unix" and data.impressions is not None and len(data.impressions):
         return replay_split(data, HELD_BACK)
     made: Split = split(data, "leave-last-out")

@@ -22,7 +22,20 @@ from shortlist.core.errors import (
     ShortlistError,
     StateError,
 )
-from shortlist.doors.cli import bundle, data, demo, doctor, evaluate, init, model, pipeline, recommend, serve, train
+from shortlist.doors.cli import (
+    bundle,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    init,
+    model,
+    pipeline,
+    recommend,
+    serve,
+    train,
+    tune,
+)
 
 EXIT_CODES: tuple[tuple[type[ShortlistError], int], ...] = (
     (CallerError, 2),
@@ -33,7 +46,7 @@ EXIT_CODES: tuple[tuple[type[ShortlistError], int], ...] = (
 )
 
 
-ORDER = ("demo", "init", "doctor", "data", "model", "pipeline", "train", "eval", "recommend", "bundle", "serve")
+ORDER = ("demo", "init", "doctor", "data", "model", "pipeline", "train", "tune", "eval", "recommend", "bundle", "serve")
 
 
 class InOrder(TyperGroup):
@@ -61,6 +74,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(pipeline.app, name="pipeline")
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.add_typer(evaluate.app, name="eval")
 app.command("recommend")(recommend.recommend)
 app.add_typer(bundle.app, name="bundle")
