@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.fields import PADDING, Schema
 
 
@@ -46,7 +47,7 @@ class FieldEmbedding(nn.Module):
                 parts[field.name] = table(vocab.size, dim, scale)
             else:
                 width = 2 if field.kind == "numeric" else vocab.width
-                parts[field.name] = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, dim, bias=False))
+                parts[field.name] = nn.Sequential(Dropout(dropout), nn.Linear(width, dim, bias=False))
         self.parts = nn.ModuleDict(parts)
 
     def forward(self, columns: Mapping[str, Tensor]) -> Tensor:

@@ -39,7 +39,7 @@ class RowOptimiser(Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                rows = p.grad.ne(0).any(dim=1)
+                rows = p.grad.abs().sum(dim=1) > 0
                 every = bool(rows.all())
                 index = None if every else rows.nonzero().squeeze(1)
                 if index is not None and len(index) == 0:

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.fields import PADDING
 from shortlist.models.neural.item_encoder import ItemEncoder
 
@@ -50,7 +51,7 @@ class SequenceEncoder(nn.Module):
         self.own_output = output
         self.max_len, self.counted, self.scale = max_len, positions, scale
         self.place = nn.Parameter(torch.empty(max_len, items.dim).normal_(std=0.02)) if positions != "none" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm: nn.Module = nn.LayerNorm(items.dim, eps=1e-8) if norm else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(items.n_tokens)) if with_bias else None
 

@@ -50,6 +50,7 @@ class NextItem:
         with_time: whether the network gets the seconds between events.
         question: for validation, or None.
         every: whether long histories give several windows, or only their latest.
+        spare: whether the items of a window are no negatives for its events.
     """
 
     extra = 1
@@ -59,11 +60,11 @@ class NextItem:
 
     def __init__(
         self, history: History, objective: Objective, *, max_len: int, batch_size: int, with_time: bool = False,
-        question: Question | None = None, every: bool = True,
+        question: Question | None = None, every: bool = True, spare: bool = False,
     ) -> None:  # fmt: skip
         self.objective, self.max_len, self.batch_size, self.with_time = objective, max_len, batch_size, with_time
         self.sequences: Sequences = windows(history, max_len + self.extra, least=2, every=every)
-        self.question = question
+        self.question, self.spare = question, spare
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
         """Windows of like length together."""
@@ -119,11 +120,14 @@ class NextItem:
         self, module: nn.Module, tokens: Tensor, targets: Tensor, seconds: Tensor | None, generator: torch.Generator
     ) -> tuple[Tensor, int]:
         net: Any = module
+        # Items that only the validation part knows have a token but no class.
+        targets = targets.masked_fill(targets >= FIRST + net.output.n_known, 0)
         query, goal = next_item(net(tokens, seconds), targets)
-        known = goal < FIRST + net.output.n_known
-        if not bool(known.all()):
-            query, goal = query[known], goal[known]
-        return self.objective.total(query, goal, net.output, generator, bias=net.bias), len(goal)
+        had = None
+        if self.spare:
+            row = (targets >= FIRST).nonzero()[:, 0]
+            had = torch.cat([tokens, targets], dim=1)[row]
+        return self.objective.total(query, goal, net.output, generator, bias=net.bias, had=had), len(goal)
 
 
 class HiddenItem(NextItem):

@@ -64,6 +64,8 @@ class SequenceConfig(TrainingConfig):
     """Where negatives come from."""
     negative_power: float = Field(default=0.75, ge=0, le=1)
     """Popularity negatives are drawn by events^this."""
+    negatives_outside_history: bool = False
+    """Whether items of the window are no negatives for its events."""
     negatives_per_event: bool = False
     """Own negatives for each event instead of shared ones; slower."""
     log_q: bool = True
@@ -99,7 +101,8 @@ class SequenceModel(NeuralModel):
     """Settings small enough for the contract checks, which fit dozens of times."""
     uses_time: ClassVar[bool] = False
     """Whether the block reads the seconds between events."""
-    causal_task: ClassVar[type[NextItem]] = NextItem
+    kind_of_task: ClassVar[type[NextItem]] = NextItem
+    """What is trained, and what is appended to a history to ask."""
 
     token_: Ints
     n_known_: int
@@ -137,7 +140,7 @@ class SequenceModel(NeuralModel):
     def task(self, history: History, question: Question | None) -> NextItem:
         """What is trained."""
         c = self.config
-        return self.causal_task(
+        return self.kind_of_task(
             history,
             self.objective(history),
             max_len=c.max_len,
@@ -145,6 +148,7 @@ class SequenceModel(NeuralModel):
             with_time=self.with_time_,
             question=question,
             every=c.windows == "all",
+            spare=c.negatives_outside_history,
         )
 
     def objective(self, history: History) -> Objective:
@@ -154,8 +158,10 @@ class SequenceModel(NeuralModel):
         known = history.item[(history.item >= FIRST) & (history.item < FIRST + self.n_known_)]
         counts = torch.from_numpy(np.bincount(known - FIRST, minlength=self.n_known_)).double()
         kind = "full" if loss == "ce" else c.negative_sampling
+        # More negatives than items would drown the positive where the catalogue is tiny.
+        k = max(1, min(c.negatives, self.n_known_ - 1))
         negatives = make_negatives(
-            kind, self.n_known_, c.negatives, counts, power=c.negative_power, per_row=c.negatives_per_event
+            kind, self.n_known_, k, counts, power=c.negative_power, per_row=c.negatives_per_event
         )
         options = {"calibration": c.calibration} if loss == "gbce" else {}
         return Objective(
@@ -178,6 +184,10 @@ class SequenceModel(NeuralModel):
             with_bias=c.item_bias,
         )
 
+    def item_codes(self) -> Array | None:
+        """Codes that replace the table of item vectors, per token, or None."""
+        return None
+
     def items(self) -> ItemEncoder:
         """A fresh item encoder."""
         c = self.config
@@ -188,6 +198,7 @@ class SequenceModel(NeuralModel):
             c.factors,
             scale=c.init_scale,
             n_tokens=FIRST + len(self.token_) if schema else None,
+            codes=self.item_codes(),
             schema=schema,
             columns=columns if schema else None,
             fusion=c.fusion,
@@ -198,7 +209,7 @@ class SequenceModel(NeuralModel):
 
     def encode_one(self, requests: Requests, b: int) -> Array | None:
         """float[D], the state after the latest known event of request `b`."""
-        asks_with = self.causal_task.asks_with
+        asks_with = self.kind_of_task.asks_with
         one = within(requests.history.take(np.array([b])), self.known_)
         one = self._tokens(one.last(self.config.max_len - (asks_with is not None)))
         if len(one.item) == 0:

@@ -5,7 +5,7 @@ the whole catalogue (`ce`) or a few hundred negatives (`sampled_ce`) it is level
 
 Papers: Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018; Klenitskiy and Vasilev, "Turning Dross
 Into Gold Loss", RecSys 2023.
-Cost: 12*D^2 + 2*L*D multiply-adds per event and layer, and M*D per event for the full softmax.
+Cost: 6*D^2 + 2*L*D multiply-adds per event and layer, and M*D per event for the full softmax.
 When not: for short logs count with `trails` first, and fuse the two.
 """
 
@@ -28,6 +28,8 @@ class Config(SequenceConfig):
     """Attention layers."""
     heads: int = Field(default=1, ge=1, le=64)
     """Heads per layer; must divide `factors`."""
+    hidden: int | None = Field(default=None, ge=1)
+    """Size of the feed-forward part; None = `factors`, as in the paper."""
     norm: Literal["pre", "post"] = "pre"
     """Where layers are normed."""
 
@@ -40,4 +42,5 @@ class SasRec(SequenceModel):
     def block(self) -> nn.Module:
         """Causal attention."""
         c = self.config
-        return Attention(c.factors, layers=c.layers, heads=c.heads, norm=c.norm, dropout=c.dropout)
+        hidden = c.hidden or c.factors
+        return Attention(c.factors, layers=c.layers, heads=c.heads, norm=c.norm, hidden=hidden, dropout=c.dropout)

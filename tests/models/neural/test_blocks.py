@@ -6,6 +6,7 @@ import torch
 from shortlist.models.neural.blocks.attention import Attention, SelfAttention
 from shortlist.models.neural.blocks.capsule import Capsules
 from shortlist.models.neural.blocks.cnn import DilatedCnn, WindowCnn
+from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.fuxi import Fuxi
 from shortlist.models.neural.blocks.gru import Gru
 from shortlist.models.neural.blocks.hstu import Hstu
@@ -92,6 +93,18 @@ def test_one_event_of_one_sequence(name):
 def test_dropout_is_off_when_scoring(name):
     block, (x, mask, dt) = made(name), sequence()
     assert torch.equal(block(x, mask, dt), block(x, mask, dt))
+
+
+def test_hidden_numbers_are_scaled_for_and_follow_the_seed():
+    drop, x = Dropout(0.25), torch.ones(200, 500)
+    torch.manual_seed(3)
+    one = drop(x)
+    torch.manual_seed(3)
+    assert torch.equal(one, drop(x))
+    assert not torch.equal(one, drop(x))
+    assert sorted(one.unique().tolist()) == pytest.approx([0.0, 4 / 3])
+    assert one.mean().item() == pytest.approx(1.0, abs=0.02)
+    assert drop.eval()(x) is x
 
 
 def test_attention_agrees_with_its_definition():

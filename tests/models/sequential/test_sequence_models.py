@@ -25,6 +25,8 @@ ROWS = [row for row in registry.rows("retriever") if row.target.startswith("shor
 def test_the_planted_cycle_is_learned(row):
     world = planted_cycle()
     settings = {"epochs": 60, "factors": 32, "max_len": 8, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 8}
+    if row.name == "bert4rec":
+        settings |= {"last_share": 0.5, "learning_rate": 0.003}
     model = registry.load(row.name, "retriever")(validation_users=0, **settings).fit(world.data, world.ctx)
     assert model.retrieve(world.requests, 1).item.tolist() == world.answer
 

@@ -12,6 +12,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
+
 
 class SelfAttention(nn.Module):
     """Multi-head attention over a right-padded sequence.
@@ -57,9 +59,9 @@ class AttentionLayer(nn.Module):
         self.norm = norm
         self.look = SelfAttention(dim, heads, causal=causal, dropout=attention_dropout)
         act: nn.Module = nn.GELU() if activation == "gelu" else nn.ReLU()
-        self.feed = nn.Sequential(nn.Linear(dim, hidden), act, nn.Dropout(dropout), nn.Linear(hidden, dim))
+        self.feed = nn.Sequential(nn.Linear(dim, hidden), act, Dropout(dropout), nn.Linear(hidden, dim))
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
+
 
 class CausalConv(nn.Module):
     """Convolution over time that looks back only: [B, L, D] to [B, L, F]."""
@@ -35,7 +37,7 @@ class DilatedLayer(nn.Module):
         super().__init__()
         self.first, self.second = CausalConv(dim, dim, width, dilation), CausalConv(dim, dim, width, 2 * dilation)
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""
@@ -85,7 +87,7 @@ class WindowCnn(nn.Module):
         self.across = nn.ModuleList(CausalConv(dim, filters, height) for height in range(1, window + 1))
         self.down = nn.Parameter(torch.empty(sums, window).normal_(std=window**-0.5))
         self.out = nn.Linear(filters * window + sums * dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
         """See the package."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.ligr import SwiGlu
 from shortlist.models.neural.blocks.relative_bias import PlaceBias, TimeBias
 
@@ -29,7 +30,7 @@ class FuxiLayer(nn.Module):
         self.norm_feed, self.feed = nn.LayerNorm(dim), SwiGlu(dim, hidden)
         self.place = PlaceBias(max_len)
         self.time = TimeBias() if with_time else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, seen: Tensor, dt: Tensor | None) -> Tensor:
         """[B, L, D] to [B, L, D]."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
+
 
 class Gru(nn.Module):
     """Stacked GRU and a projection back to D.
@@ -24,7 +26,7 @@ class Gru(nn.Module):
         hidden = hidden or dim
         self.cell = nn.GRU(dim, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
         self.out = nn.Linear(hidden, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
         """See the package."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.relative_bias import PlaceBias, TimeBias
 
 
@@ -27,7 +28,7 @@ class HstuLayer(nn.Module):
         self.norm_in, self.norm_out = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.place = PlaceBias(max_len)
         self.time = TimeBias() if with_time else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, seen: Tensor, dt: Tensor | None) -> Tensor:
         """[B, L, D] to [B, L, D]; `seen` bool[L, L] says which event may look at which."""

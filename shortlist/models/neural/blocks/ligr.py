@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from shortlist.models.neural.blocks.attention import SelfAttention
+from shortlist.models.neural.blocks.dropout import Dropout
 
 
 class SwiGlu(nn.Module):
@@ -38,7 +39,7 @@ class LigrLayer(nn.Module):
         self.feed = SwiGlu(dim, hidden)
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.gate1, self.gate2 = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""

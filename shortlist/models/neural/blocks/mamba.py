@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
+
 
 class MambaLayer(nn.Module):
     """Convolution, selective scan and gate.
@@ -75,11 +77,11 @@ class Mamba(nn.Module):
         hidden = hidden or 4 * dim
         self.layers = nn.ModuleList(MambaLayer(dim, state=state) for _ in range(layers))
         self.feeds = nn.ModuleList(
-            nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim))
+            nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, dim))
             for _ in range(layers)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2 * layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
         """See the package."""

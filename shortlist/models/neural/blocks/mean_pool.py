@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.dropout import Dropout
+
 
 class MeanPool(nn.Module):
     """Running mean: y at an event is the mean of all events up to it.
@@ -23,7 +25,7 @@ class MeanPool(nn.Module):
         parts: list[nn.Module] = []
         width = dim
         for size in hidden:
-            parts += [nn.Linear(width, size), nn.ReLU(), nn.Dropout(dropout)]
+            parts += [nn.Linear(width, size), nn.ReLU(), Dropout(dropout)]
             width = size
         self.top = nn.Sequential(*parts, nn.Linear(width, dim)) if hidden else nn.Identity()
 
@@ -39,7 +41,7 @@ class LastAndMean(nn.Module):
     def __init__(self, dim: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.last, self.mean = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
         """See the package."""
