@@ -17,104 +17,59 @@ from typing import ClassVar
 
 import numpy as np
 from numba import njit
-from pydantic import Field
 
-from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, Ints, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.core.types import Array, Floats, History, Ints
 from shortlist.models.base import ModelConfig
-from shortlist.models.factors import ItemFactorModel
-from shortlist.models.history import distinct, within
-from shortlist.models.retrieval._sampling import BLOCKS, below, deal, not_had
-from shortlist.models.retrieval._start import natural_matrix
+from shortlist.models.retrieval._sampled import SampledConfig, SampledFactorModel
+from shortlist.models.retrieval._sampling import below, not_had, owner
 
 
-class Config(ModelConfig):
+class Config(SampledConfig):
     """Settings of `Bpr`."""
 
-    factors: int = Field(default=32, ge=1, le=1024)
-    """Length of the vectors, d."""
-    learning_rate: float = Field(default=0.05, gt=0)
-    """Size of a gradient step."""
-    reg: float = Field(default=0.01, ge=0)
-    """How much each touched vector shrinks per step, times the learning rate."""
-    epochs: int = Field(default=30, ge=1)
-    """Passes over all events."""
-    fold_in_epochs: int = Field(default=5, ge=2)
-    """Passes over a history when the vector of its user is learned for a request; few, because many overfit it."""
-    max_len: int = Field(default=500, ge=1)
-    """Latest distinct items of a history that are read for an answer."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start."""
 
-
-class Bpr(ItemFactorModel):
-    """Pairwise matrix factorisation.
-
-    Learned: `item_factors_` float32[M, d], zero for items without events; `known_` bool[M], items with events;
-    `negatives_` int64[n], the items with events in natural order of their ids, from which fold-in draws.
-    """
+class Bpr(SampledFactorModel):
+    """Pairwise matrix factorisation; learned attributes as in `SampledFactorModel`."""
 
     Config: ClassVar[type[ModelConfig]] = Config
 
-    def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Pass over all events `epochs` times in an order that the seed decides."""
+    def one_pass(self, state: Array, turn: Ints, indptr: Ints, indices: Ints, users: Floats, items: Floats) -> None:
+        """A step for each event and one random item the user never had."""
         c = self.config
-        x, order = natural_matrix(data, "binary")
-        rng = np.random.default_rng(ctx.seed)
-        users = rng.normal(scale=c.init_scale, size=(x.shape[0], c.factors)).astype(np.float32)
-        items = rng.normal(scale=c.init_scale, size=(x.shape[1], c.factors)).astype(np.float32)
-        owner = np.repeat(np.arange(x.shape[0], dtype=np.int32), np.diff(x.indptr))
-        state = np.array([ctx.seed], np.uint64)
-        turn = np.empty(len(owner), np.int64)
-        for epoch in range(c.epochs):
-            deal(state, turn, BLOCKS)
-            _pass(state, turn, owner, x.indptr, x.indices, users, items, c.learning_rate, c.reg)
-            ctx.progress(epoch + 1, c.epochs)
-        self.item_factors_ = np.empty_like(items)
-        self.item_factors_[order] = items
-        self.known_ = np.zeros(len(order), bool)
-        self.known_[order[np.unique(x.indices)]] = True
-        self.item_factors_[~self.known_] = 0.0
-        self.negatives_: Ints = order[np.unique(x.indices)]
+        _pass(state, turn, indptr, indices, users, items, c.learning_rate, c.reg)
 
-    # --- answering ---------------------------------------------------------------------------------------------------
-
-    def fold_in(self, requests: Requests) -> Floats:
-        """float64[B, d], each request's vector, learned from its history; zero without known past items."""
+    def fold_in_steps(self, past: History, out: Floats) -> None:
+        """The same steps with the items held still."""
         c = self.config
-        past = distinct(within(requests.history, self.known_)).last(c.max_len)
-        out = np.zeros((len(past), c.factors))
         _fold_in(
             past.offsets, past.item, self.negatives_, self.item_factors_, c.fold_in_epochs, c.learning_rate, c.reg, out
         )
-        return out
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _pass(
-    state: Array, order: Array, owner: Array, indptr: Array, indices: Array, users: Array, items: Array,
-    rate: float, reg: float,
+    state: Array, order: Array, indptr: Array, indices: Array, users: Array, items: Array, rate: float, reg: float
 ) -> None:  # fmt: skip
     """One epoch over all events in the given order; users who had everything are skipped."""
     n_items, d = items.shape
     step, keep = np.float32(rate), np.float32(1.0 - rate * reg)
+    u = 0
     for e in order:
-        u, i = owner[e], indices[e]
+        u = owner(indptr, e, u)
         start, stop = indptr[u], indptr[u + 1]
         if stop - start == n_items:
             continue
-        j = not_had(state, indices, start, stop, n_items)
-        mine, taken, other = users[u], items[i], items[j]
+        # Unsigned, as in `warp`.
+        row, i, j = np.uint64(u), np.uint64(indices[e]), np.uint64(not_had(state, indices, start, stop, n_items))
         gap = np.float32(0)
         for f in range(d):
-            gap += mine[f] * (taken[f] - other[f])
+            gap += users[row, f] * (items[i, f] - items[j, f])
         pull = step / (np.float32(1) + np.exp(gap))
         for f in range(d):
-            x, y, z = mine[f], taken[f], other[f]
-            mine[f] = keep * x + pull * (y - z)
-            taken[f] = keep * y + pull * x
-            other[f] = keep * z - pull * x
+            x, y, z = users[row, f], items[i, f], items[j, f]
+            users[row, f] = keep * x + pull * (y - z)
+            items[i, f] = keep * y + pull * x
+            items[j, f] = keep * z - pull * x
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

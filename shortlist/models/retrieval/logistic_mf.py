@@ -19,81 +19,50 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, Ints, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.core.types import Array, Floats, History, Ints
 from shortlist.models.base import ModelConfig
 from shortlist.models.dense import cosine_rows
-from shortlist.models.factors import ItemFactorModel
-from shortlist.models.history import distinct, within
-from shortlist.models.retrieval._sampling import BLOCKS, below, deal, not_had
-from shortlist.models.retrieval._start import natural_matrix
+from shortlist.models.retrieval._sampled import SampledConfig, SampledFactorModel
+from shortlist.models.retrieval._sampling import below, not_had, owner
 
 
-class Config(ModelConfig):
-    """Settings of `LogisticMf`."""
+class Config(SampledConfig):
+    """Settings of `LogisticMf`; the bias does not count among the factors."""
 
-    factors: int = Field(default=32, ge=1, le=1024)
-    """Length of the vectors, d, the bias not counted."""
     learning_rate: float = Field(default=0.02, gt=0)
     """Size of a gradient step."""
-    reg: float = Field(default=0.01, ge=0)
-    """How much each touched vector shrinks per step, times the learning rate."""
     negatives: int = Field(default=5, ge=1)
     """Random items a "no" is assumed for, per event."""
-    epochs: int = Field(default=30, ge=1)
-    """Passes over all events."""
-    fold_in_epochs: int = Field(default=5, ge=2)
-    """Passes over a history when the vector of its user is learned for a request."""
-    max_len: int = Field(default=500, ge=1)
-    """Latest distinct items of a history that are read for an answer."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start."""
 
 
-class LogisticMf(ItemFactorModel):
+class LogisticMf(SampledFactorModel):
     """Factorisation by logistic regression in turn on both sides.
 
-    Learned: `item_factors_` float32[M, d+1], the last column being the bias, zero for items without events; `known_`
-    bool[M], items with events; `negatives_` int64[n], the items with events in natural order of their ids, from which
-    fold-in draws.
+    Learned: as in `SampledFactorModel`, but `item_factors_` is float32[M, d+1], the last column being the bias.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
 
-    def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Pass over all events `epochs` times in an order that the seed decides."""
+    def start(self, rng: np.random.Generator, n_users: int, n_items: int) -> tuple[Floats, Floats]:
+        """Vectors as elsewhere and one coordinate more: 1 for a user, where it stays, and for an item its bias."""
         c = self.config
-        x, order = natural_matrix(data, "binary")
-        rng = np.random.default_rng(ctx.seed)
-        # The last coordinate of a user is 1 and stays so: it carries the bias of the item.
-        users = rng.normal(scale=c.init_scale, size=(x.shape[0], c.factors + 1)).astype(np.float32)
-        items = rng.normal(scale=c.init_scale, size=(x.shape[1], c.factors + 1)).astype(np.float32)
+        users = rng.normal(scale=c.init_scale, size=(n_users, c.factors + 1)).astype(np.float32)
+        items = rng.normal(scale=c.init_scale, size=(n_items, c.factors + 1)).astype(np.float32)
         users[:, -1], items[:, -1] = 1.0, 0.0
-        owner = np.repeat(np.arange(x.shape[0], dtype=np.int32), np.diff(x.indptr))
-        state = np.array([ctx.seed], np.uint64)
-        turn = np.empty(len(owner), np.int64)
-        for epoch in range(c.epochs):
-            deal(state, turn, BLOCKS)
-            _pass(state, turn, owner, x.indptr, x.indices, users, items, c.negatives, c.learning_rate, c.reg)
-            ctx.progress(epoch + 1, c.epochs)
-        known = np.unique(x.indices)
-        self.item_factors_ = np.zeros_like(items)
-        self.item_factors_[order[known]] = items[known]
-        self.known_ = np.zeros(len(order), bool)
-        self.known_[order[known]] = True
-        self.negatives_: Ints = order[known]
+        return users, items
 
-    def fold_in(self, requests: Requests) -> Floats:
-        """float64[B, d+1], each request's vector, learned from its history; zero without known past items."""
+    def one_pass(self, state: Array, turn: Ints, indptr: Ints, indices: Ints, users: Floats, items: Floats) -> None:
+        """A step for each event and for each of its assumed "no"."""
         c = self.config
-        past = distinct(within(requests.history, self.known_)).last(c.max_len)
-        out = np.zeros((len(past), c.factors + 1))
+        _pass(state, turn, indptr, indices, users, items, c.negatives, c.learning_rate, c.reg)
+
+    def fold_in_steps(self, past: History, out: Floats) -> None:
+        """The same steps with the items held still."""
+        c = self.config
         _fold_in(
             past.offsets, past.item, self.negatives_, self.item_factors_, c.negatives, c.fold_in_epochs,
             c.learning_rate, c.reg, out,
         )  # fmt: skip
-        return out
 
     def similar_block(self, items: Ints) -> Floats:
         """float32[n, M], cosine between item vectors without their biases; NaN where either item had no events."""
@@ -102,32 +71,34 @@ class LogisticMf(ItemFactorModel):
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _pass(
-    state: Array, order: Array, owner: Array, indptr: Array, indices: Array, users: Array, items: Array,
-    negatives: int, rate: float, reg: float,
+    state: Array, order: Array, indptr: Array, indices: Array, users: Array, items: Array, negatives: int, rate: float,
+    reg: float,
 ) -> None:  # fmt: skip
     """One epoch over all events in the given order; users who had everything are told no "no"."""
     n_items, d = items.shape[0], items.shape[1] - 1
     step, keep = np.float32(rate), np.float32(1.0 - rate * reg)
+    u = 0
     for e in order:
-        u = owner[e]
+        u = owner(indptr, e, u)
         start, stop = indptr[u], indptr[u + 1]
         for answer in range(negatives + 1):
             if answer == 0:
-                i, truth = np.int64(indices[e]), np.float32(1)
+                i, truth = np.uint64(indices[e]), np.float32(1)
             elif stop - start < n_items:
-                i, truth = np.int64(not_had(state, indices, start, stop, n_items)), np.float32(0)
+                i, truth = np.uint64(not_had(state, indices, start, stop, n_items)), np.float32(0)
             else:
                 break
-            mine, asked = users[u], items[i]
-            odds = asked[d]
+            # Unsigned, as in `warp`.
+            row, bias = np.uint64(u), np.uint64(d)
+            odds = items[i, bias]
             for f in range(d):
-                odds += mine[f] * asked[f]
+                odds += users[row, f] * items[i, f]
             pull = step * (truth - np.float32(1) / (np.float32(1) + np.exp(-odds)))
-            asked[d] = keep * asked[d] + pull
+            items[i, bias] = keep * items[i, bias] + pull
             for f in range(d):
-                x, y = mine[f], asked[f]
-                mine[f] = keep * x + pull * y
-                asked[f] = keep * y + pull * x
+                x, y = users[row, f], items[i, f]
+                users[row, f] = keep * x + pull * y
+                items[i, f] = keep * y + pull * x
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})

@@ -19,21 +19,15 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
-from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, Ints, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.core.types import Array, Floats, History, Ints
 from shortlist.models.base import ModelConfig
-from shortlist.models.factors import ItemFactorModel
-from shortlist.models.history import distinct, within
-from shortlist.models.retrieval._sampling import BLOCKS, below, deal, has
-from shortlist.models.retrieval._start import natural_matrix
+from shortlist.models.retrieval._sampled import SampledConfig, SampledFactorModel
+from shortlist.models.retrieval._sampling import below, has, owner
 
 
-class Config(ModelConfig):
+class Config(SampledConfig):
     """Settings of `Warp`."""
 
-    factors: int = Field(default=32, ge=1, le=1024)
-    """Length of the vectors, d."""
     learning_rate: float = Field(default=0.02, gt=0)
     """Size of a step for a mistake at the very top of the list."""
     reg: float = Field(default=0.03, ge=0)
@@ -42,60 +36,26 @@ class Config(ModelConfig):
     """By how much the item taken must score above others."""
     max_draws: int = Field(default=20, ge=1)
     """Items looked at for a mistake before an event counts as learned; the time of a fit grows with it."""
-    epochs: int = Field(default=30, ge=1)
-    """Passes over all events."""
-    fold_in_epochs: int = Field(default=5, ge=2)
-    """Passes over a history when the vector of its user is learned for a request."""
-    max_len: int = Field(default=500, ge=1)
-    """Latest distinct items of a history that are read for an answer."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start."""
 
 
-class Warp(ItemFactorModel):
-    """Factorisation by weighted approximate-rank pairwise loss.
-
-    Learned: `item_factors_` float32[M, d], zero for items without events; `known_` bool[M], items with events;
-    `negatives_` int64[n], the items with events in natural order of their ids, from which fold-in draws.
-    """
+class Warp(SampledFactorModel):
+    """Factorisation by weighted approximate-rank pairwise loss; learned attributes as in `SampledFactorModel`."""
 
     Config: ClassVar[type[ModelConfig]] = Config
 
-    def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Pass over all events `epochs` times in an order that the seed decides."""
+    def one_pass(self, state: Array, turn: Ints, indptr: Ints, indices: Ints, users: Floats, items: Floats) -> None:
+        """A step for each event for which a mistake is found."""
         c = self.config
-        x, order = natural_matrix(data, "binary")
-        rng = np.random.default_rng(ctx.seed)
-        users = rng.normal(scale=c.init_scale, size=(x.shape[0], c.factors)).astype(np.float32)
-        items = rng.normal(scale=c.init_scale, size=(x.shape[1], c.factors)).astype(np.float32)
-        owner = np.repeat(np.arange(x.shape[0], dtype=np.int32), np.diff(x.indptr))
-        state = np.array([ctx.seed], np.uint64)
-        size = rank_weights(x.shape[1])
-        turn = np.empty(len(owner), np.int64)
-        for epoch in range(c.epochs):
-            deal(state, turn, BLOCKS)
-            _pass(
-                state, turn, owner, x.indptr, x.indices, users, items, size, c.learning_rate, c.reg, c.margin,
-                c.max_draws,
-            )  # fmt: skip
-            ctx.progress(epoch + 1, c.epochs)
-        known = np.unique(x.indices)
-        self.item_factors_ = np.zeros_like(items)
-        self.item_factors_[order[known]] = items[known]
-        self.known_ = np.zeros(len(order), bool)
-        self.known_[order[known]] = True
-        self.negatives_: Ints = order[known]
+        size = rank_weights(len(items))
+        _pass(state, turn, indptr, indices, users, items, size, c.learning_rate, c.reg, c.margin, c.max_draws)
 
-    def fold_in(self, requests: Requests) -> Floats:
-        """float64[B, d], each request's vector, learned from its history; zero without known past items."""
+    def fold_in_steps(self, past: History, out: Floats) -> None:
+        """The same steps with the items held still."""
         c = self.config
-        past = distinct(within(requests.history, self.known_)).last(c.max_len)
-        out = np.zeros((len(past), c.factors))
         _fold_in(
             past.offsets, past.item, self.negatives_, self.item_factors_, rank_weights(len(self.negatives_)),
             c.fold_in_epochs, c.learning_rate, c.reg, c.margin, c.max_draws, out,
         )  # fmt: skip
-        return out
 
 
 def rank_weights(n: int) -> Floats:
@@ -107,36 +67,40 @@ def rank_weights(n: int) -> Floats:
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _pass(
-    state: Array, order: Array, owner: Array, indptr: Array, indices: Array, users: Array, items: Array, size: Array,
-    rate: float, reg: float, margin: float, max_draws: int,
+    state: Array, order: Array, indptr: Array, indices: Array, users: Array, items: Array, size: Array, rate: float,
+    reg: float, margin: float, max_draws: int,
 ) -> None:  # fmt: skip
     """One epoch over all events in the given order; users who had everything are skipped."""
     n_items, d = items.shape
     keep, gap_wanted = np.float32(1.0 - rate * reg), np.float32(margin)
+    mine = np.empty(d, np.float32)
+    u = 0
     for e in order:
-        u, i = owner[e], indices[e]
+        u = owner(indptr, e, u)
         start, stop = indptr[u], indptr[u + 1]
         others = n_items - (stop - start)
         if others == 0:
             continue
-        mine, taken = users[u], items[i]
-        score = np.float32(0)
+        # Unsigned numbers are not tested for being negative, and a row that is not sliced is not counted as in use:
+        # together a quarter of the time.
+        row, i = np.uint64(u), np.uint64(indices[e])
+        bar = -gap_wanted
         for f in range(d):
-            score += mine[f] * taken[f]
+            mine[f] = users[row, f]
+            bar += mine[f] * items[i, f]
         for draw in range(1, max_draws + 1):
-            j = below(state, n_items)
-            other = items[j]
+            j = np.uint64(below(state, n_items))
             theirs = np.float32(0)
             for f in range(d):
-                theirs += mine[f] * other[f]
+                theirs += mine[f] * items[j, f]
             # The search whether the user had it costs more than the score, so it comes second.
-            if theirs > score - gap_wanted and not has(indices, start, stop, j):
+            if theirs > bar and not has(indices, start, stop, np.int64(j)):
                 step = np.float32(rate) * size[max(1, others // draw)]
                 for f in range(d):
-                    x, y, z = mine[f], taken[f], other[f]
-                    mine[f] = keep * x + step * (y - z)
-                    taken[f] = keep * y + step * x
-                    other[f] = keep * z - step * x
+                    x, y, z = mine[f], items[i, f], items[j, f]
+                    users[row, f] = keep * x + step * (y - z)
+                    items[i, f] = keep * y + step * x
+                    items[j, f] = keep * z - step * x
                 break
 
 

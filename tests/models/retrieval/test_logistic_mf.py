@@ -42,7 +42,7 @@ def test_scores_of_a_world_without_tastes_are_its_log_odds():
 def test_one_step_worked_out_by_hand():
     users, items = np.array([[0.5, 1.0]], np.float32), np.array([[2.0, -1.0]], np.float32)
     one = np.array([0], np.int64)
-    _pass(np.array([0], np.uint64), one, one, np.array([0, 1]), one, users, items, 3, 0.1, 0.5)
+    _pass(np.array([0], np.uint64), one, np.array([0, 1]), one, users, items, 3, 0.1, 0.5)
     # Odds 0.5 * 2 - 1 = 0: the pull is a half; the only item was taken, so there is no "no".
     assert users == pytest.approx(np.array([[0.95 * 0.5 + 0.05 * 2.0, 1.0]]))
     assert items == pytest.approx(np.array([[0.95 * 2.0 + 0.05 * 0.5, -0.95 + 0.05]]))

@@ -1,9 +1,14 @@
 """Draws: within bounds, even, never of what is excluded; a dealt order is a permutation in ascending blocks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from shortlist.models.retrieval._sampling import below, deal, has, not_had, random_bits
+from shortlist.data.vocab import Vocab
+from shortlist.models.retrieval._sampling import below, deal, has, not_had, owner, random_bits
+from shortlist.models.retrieval._start import natural_matrix, natural_rows
+from shortlist.testing.worlds import small_log
 
 
 def test_the_generator_is_splitmix64():
@@ -48,3 +53,22 @@ def test_blocks_are_random_shares():
     assert one.tolist() != two.tolist(), "the next pass is dealt anew"
     cuts = np.flatnonzero(np.diff(one) < 0) + 1
     assert all(200 < len(part) < 300 for part in np.split(one, cuts))
+
+
+def test_the_owner_of_an_event_is_found_from_any_start():
+    indptr = np.array([0, 2, 2, 5, 6])  # user 1 has nothing
+    owners = [0, 0, 2, 2, 2, 3]
+    assert [[owner(indptr, e, u) for e in range(6)] for u in range(4)] == [owners] * 4
+
+
+def test_rows_in_natural_order_are_the_pattern_of_the_matrix():
+    rng = np.random.default_rng(0)
+    data = small_log()
+    order = rng.permutation(data.n_items)
+    twice = data.select(np.repeat(np.arange(data.n_events), 2))
+    shuffled = replace(twice, items=Vocab([data.items.ids[i] for i in order]))
+    x, items = natural_matrix(shuffled, "binary")
+    indptr, indices, places = natural_rows(shuffled)
+    np.testing.assert_array_equal(indptr, x.indptr)
+    np.testing.assert_array_equal(indices, x.indices)
+    np.testing.assert_array_equal(places, items)

@@ -36,7 +36,7 @@ def step(users, items, max_draws=10, margin=1.0):
     """One event of one user, who had item 0 of two, with learning rate .1 and no shrinkage."""
     users, items = (np.array(rows, np.float32) for rows in (users, items))
     one = np.array([0], np.int64)
-    _pass(np.array([0], np.uint64), one, one, np.array([0, 1]), one, users, items, rank_weights(2), 0.1, 0.0, margin,
+    _pass(np.array([0], np.uint64), one, np.array([0, 1]), one, users, items, rank_weights(2), 0.1, 0.0, margin,
           max_draws)  # fmt: skip
     return users, items
 
