@@ -22,11 +22,12 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Floats, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
+from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
 from shortlist.models.neighbours import nearest
 from shortlist.models.similarity import NeighbourConfig
-from shortlist.models.sparse import evidence_block, weighted_matrix
+from shortlist.models.sparse import weighted_matrix
+from shortlist.models.sums import SumModel
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -41,7 +42,7 @@ class Config(NeighbourConfig):
     """Whose neighbours are kept: those of the item that is scored, or those of the item in the history."""
 
 
-class ItemKnn(CatalogueModel):
+class ItemKnn(SumModel):
     """Sums similarities of the distinct items of the history.
 
     Learned: `similarity_` CSR float64[M, M], row i what having item i says about others, diagonal empty; with a weight
@@ -63,11 +64,10 @@ class ItemKnn(CatalogueModel):
         if c.weighting in ("value", "last"):
             self.ratings_ = by_user
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float64[B, M] summed similarities; NaN for items that resemble nothing in the history."""
+    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
+        """What each request had, and what that resembles."""
         history = distinct(within(requests.history, np.ones(self.n_items_, bool)))
-        have = weighted_matrix(history, self.n_items_, np.ones(len(history.item)))
-        return evidence_block(have @ self.similarity_)
+        return weighted_matrix(history, self.n_items_, np.ones(len(history.item))), self.similarity_
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """Similarity of each past item to `item`, where there is any; the values sum to the score."""
