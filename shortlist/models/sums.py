@@ -36,6 +36,11 @@ class SumModel(CatalogueModel):
         """What is multiplied: CSR float64[B, R], the entries of each request, and CSR float64[R, M], a row for each."""
         raise StageError(f"{type(self).__name__} does not implement entries().")
 
+    @property
+    def requests_at_once(self) -> int:
+        """How many requests `entries` is asked for; fewer where finding them takes memory of its own."""
+        return REQUESTS
+
     def score_block(self, requests: Requests) -> Floats:
         """float64[B, M] sums; NaN for items that nothing of the request leads to."""
         return sum_block(*self.entries(requests))
@@ -47,8 +52,9 @@ class SumModel(CatalogueModel):
         self.require_fitted()
         parts = []
         threads = threads_for(len(requests), threads)
-        for start in range(0, len(requests), REQUESTS):
-            rows = np.arange(start, min(start + REQUESTS, len(requests)))
+        step = self.requests_at_once
+        for start in range(0, len(requests), step):
+            rows = np.arange(start, min(start + step, len(requests)))
             ban = None if exclude is None else exclude.take(rows)
             left, right = self.entries(requests.take(rows))
             parts.append(as_hits(*best_sums(left, right, k, exclude=ban, threads=threads), first=start))
@@ -80,18 +86,21 @@ def best_sums(
     n, n_items = left.shape[0], right.shape[1]
     k = max(1, min(k, n_items))
     item, score, found = np.full((n, k), -1, np.int64), np.full((n, k), -np.inf), np.zeros(n, np.int64)
-    none = (np.zeros(n + 1, np.int64), np.empty(0, np.int64))
-    ban = none if exclude is None else (exclude.offsets, exclude.item)
-    parts = (*_parts(left), *_parts(right), *ban)
+    ban = History.empty(n) if exclude is None else exclude
+    left_ptr, left_at, left_value = _parts(left)
+    right_ptr, right_at, right_value = _parts(right)
 
     def work(start: int, stop: int) -> None:
-        _best(start, stop, *parts, n_items, item, score, found)
+        _best(
+            start, stop, left_ptr, left_at, left_value, right_ptr, right_at, right_value, ban.offsets, ban.item,
+            n_items, item, score, found,
+        )  # fmt: skip
 
     in_ranges(work, n, threads=threads, pieces=2 * threads)
     return item, score.astype(np.float32), found
 
 
-def _parts(matrix: csr_array) -> tuple[Array, Array, Array]:
+def _parts(matrix: csr_array) -> tuple[Any, Any, Any]:
     table: Any = matrix
     return table.indptr, table.indices, table.data
 

@@ -24,6 +24,7 @@ from shortlist.models.history import distinct, within
 from shortlist.models.similarity import RATED, NeighbourConfig, Population
 from shortlist.models.sparse import best_per_row, keep_stored, row_of, weighted_matrix
 from shortlist.models.sums import SumModel
+from shortlist.models.topk import MAX_CELLS
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -52,6 +53,11 @@ class UserKnn(SumModel):
 
         self.past_ = csr_array(data.matrix(self.config.weighting), dtype=np.float64)
         self._prepared: Population | None = None
+
+    @property
+    def requests_at_once(self) -> int:
+        """Comparing requests with all users makes a table of both."""
+        return max(1, MAX_CELLS // max(1, self.n_users_))
 
     def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
         """The neighbours of each request, and what they did; an item that no neighbour has gets no score.
