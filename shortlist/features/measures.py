@@ -8,7 +8,7 @@ they read; two features that read the same measure share it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -70,6 +70,14 @@ class Query:
 
     measure: Measure
     window: Window = ALL
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # Queries are looked up several times per request; hashing all their parts each time is what would cost.
+        object.__setattr__(self, "_hash", hash((self.measure, self.window)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def keys_of(owner: Owner, facts: Facts) -> Ints:

@@ -87,6 +87,12 @@ def _width(column: Floats) -> int:
 
 
 @njit(cache=True)
+def ulp(x: float) -> float:  # pragma: no cover
+    """A distance that takes x to a smaller float close to it."""
+    return max(abs(x) * 2.0**-52, 2.0**-60)
+
+
+@njit(cache=True)
 def _decode(
     data: Array, begin: Ints, start: Ints, count: Ints, sums: Ints, parts: Floats, unit: float, rows: Array
 ) -> None:  # pragma: no cover
@@ -107,20 +113,26 @@ def _decode(
         head = kernels.cell(rows[last, 0], unit)
         for column in range(1 + len(sums)):
             width = data[widths + column]
+            k = 0 if column == 0 else 1 + sums[column - 1]
+            # Parts are powers of two, so multiplying by their inverse is exact.
+            scale = 1.0 if column == 0 or parts[column - 1] == 0.0 else 1.0 / parts[column - 1]
             for j in range(first, last):
-                if width == 8:
+                if width == 1:
+                    value = np.float64(data[place])
+                elif width == 2:
+                    value = data[place] + 256.0 * data[place + 1]
+                elif width == 4:
+                    value = (
+                        data[place] + 256.0 * data[place + 1] + 65536.0 * data[place + 2] + 16777216.0 * data[place + 3]
+                    )
+                else:
                     for byte in range(8):
                         eight[byte] = data[place + byte]
                     value = number[0]
-                else:
-                    whole = np.int64(0)
-                    for byte in range(width):
-                        whole |= np.int64(data[place + byte]) << (8 * byte)
-                    value = np.float64(whole)
                 place += width
-                if column == 0:
-                    # The last moment of its grain: on the same side of every boundary, and never before it happened.
-                    rows[j, 0] = np.nextafter((head - value + 1.0) * unit, -np.inf)
+                if column > 0:
+                    rows[j, k] = rows[last, k] - value * scale
                 else:
-                    k, whole_parts = 1 + sums[column - 1], parts[column - 1]
-                    rows[j, k] = rows[last, k] - (value / whole_parts if whole_parts > 0.0 else value)
+                    # The last moment of its grain: on the same side of every boundary, never before it happened.
+                    end = (head - value + 1.0) * unit
+                    rows[j, 0] = end - ulp(end)

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS feature_spaces (space TEXT PRIMARY KEY, seq INTEGER N
 """
 _READ = (
     "SELECT features.key, features.value FROM json_each(?) AS asked "
-    "JOIN features ON features.space = ? AND features.key = asked.value WHERE until IS NULL OR until > ?"
+    "CROSS JOIN features ON features.space = ? AND features.key = asked.value WHERE until IS NULL OR until > ?"
 )
 
 
