@@ -84,6 +84,26 @@ def test_a_bundle_is_shown(shell, shop_csv):
     assert "not a bundle id" in err or "bundle" in err
 
 
+def test_lists_of_all_users_are_written_to_a_file(shell, shop_csv):
+    found = shell.json("batch", "recommend", "--model", "item_knn", "--data", shop_csv, "--out", "lists.csv", "-k", 3)
+    lines = (shell.folder / "lists.csv").read_text().splitlines()
+    assert lines[0] == "user_id,item_id,score,rank"
+    assert found["rows"] == len(lines) - 1 == 3 * found["users"]
+    assert found["users_per_second"] > 0
+    (shell.folder / "users.txt").write_text("nobody\n")
+    some = ("batch", "recommend", "--model", "item_knn", "--data", shop_csv, "--users", "users.txt")
+    _, err = shell.run(*some, "--out", "some.jsonl", "-k", 2)
+    assert "Wrote 2 rows for 1 users" in err
+    assert "1 users are new" in err
+    assert "users a second" in err
+    _, err = shell.run(*some, "--out", "some.txt", code=2)
+    assert ".parquet" in err
+    _, err = shell.run("batch", "recommend", "--out", "lists.csv", code=1)
+    assert "shortlist train" in err
+    _, err = shell.run("batch", "recommend", "--model", "als", "--out", "lists.csv", code=2)
+    assert "go together" in err
+
+
 @pytest.mark.parametrize("args", [("--help",), ("eval", "--help"), ("eval", "leaderboard", "--help")])
 def test_help_says_what_to_type(shell, args):
     out, _ = shell.run(*args)

@@ -23,6 +23,7 @@ from shortlist.core.errors import (
     StateError,
 )
 from shortlist.doors.cli import (
+    batch,
     bundle,
     data,
     demo,
@@ -46,7 +47,21 @@ EXIT_CODES: tuple[tuple[type[ShortlistError], int], ...] = (
 )
 
 
-ORDER = ("demo", "init", "doctor", "data", "model", "pipeline", "train", "tune", "eval", "recommend", "bundle", "serve")
+ORDER = (
+    "demo",
+    "init",
+    "doctor",
+    "data",
+    "model",
+    "pipeline",
+    "train",
+    "tune",
+    "eval",
+    "recommend",
+    "batch",
+    "bundle",
+    "serve",
+)
 
 
 class InOrder(TyperGroup):
@@ -77,6 +92,7 @@ app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(evaluate.app, name="eval")
 app.command("recommend")(recommend.recommend)
+app.add_typer(batch.app, name="batch")
 app.add_typer(bundle.app, name="bundle")
 app.command("serve")(serve.serve)
 
