@@ -76,11 +76,12 @@ class Peer:
     """A script in a process of its own; calling it runs its `work` once.
 
     Args:
-        script: Python text with `work(ready)` and, if something comes before the clock starts, `prepare(given)`.
+        script: Python text with `work(ready)`; with `prepare(given)` if something comes before the clock starts, and
+            `after(ready, result)` if arrays are made after it stops.
         threads: what OpenMP may use; linear algebra always has one.
         fresh: start a new process for each call.
         python: the interpreter; the peers' by default.
-        given: arrays, and settings that JSON can carry; `prepare` gets them all as one dict.
+        given: arrays, and settings that JSON can carry; `prepare` gets them all, and `threads`, as one dict.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Peer:
         weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         (self._path / "script.py").write_text(dedent(script))
         arrays = {name: value for name, value in given.items() if isinstance(value, np.ndarray)}
-        settings = {name: value for name, value in given.items() if name not in arrays}
+        settings = {"threads": threads, **{name: value for name, value in given.items() if name not in arrays}}
         np.savez(self._path / "given.npz", settings=np.array(json.dumps(settings)), **arrays)
         self._process: subprocess.Popen[str] | None = None
 

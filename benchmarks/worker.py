@@ -1,7 +1,8 @@
 """One side of a pair in a process of its own: `python worker.py SCRIPT GIVEN`, driven by `peers.Peer`.
 
 Runs in an environment that has numpy and the peer, not this project. The script defines `prepare(given)`, called once
-and not timed, and `work(ready)`, called for every line on standard input, which names the file the answer goes to.
+and not timed, and `work(ready)`, called for every line on standard input, which names the file the answer goes to. The
+answer is what it returns, arrays by name, or what `after(ready, result)`, which is not timed either, makes of that.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main():
         found = script["work"](ready)
         cpu, wall = _cpu() - cpu, time.perf_counter() - wall
         peak = _status("VmHWM")
+        found = script["after"](ready, found) if "after" in script else found
         facts = json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_mb": peak - before, "process_mb": peak})
         np.savez(line.strip(), facts=np.array(facts), **(found or {}))
         print("done", flush=True)

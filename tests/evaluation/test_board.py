@@ -85,7 +85,14 @@ def test_shipped_boards_are_valid_down_to_their_settings(name):
 
 
 def test_shipped_boards_exist():
-    assert {"beauty", "book", "ml-100k", "newsroom"} <= set(shipped_boards())
+    assert {"all-ml-100k", "beauty", "book", "ml-100k", "newsroom"} <= set(shipped_boards())
+
+
+def test_every_retriever_without_extras_stands_on_the_full_board():
+    from shortlist.core.registry import rows
+
+    on_it = {row.model for row in load_board("all-ml-100k").row}
+    assert {row.name for row in rows("retriever") if row.extra is None} == on_it
 
 
 def test_flags_change_a_board():

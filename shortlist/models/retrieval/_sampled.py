@@ -63,13 +63,12 @@ class SampledFactorModel(ItemFactorModel):
             deal(state, turn, BLOCKS)
             self.one_pass(state, turn, indptr, indices, users, items)
             ctx.progress(epoch + 1, c.epochs)
-        del users
-        known = np.flatnonzero(np.bincount(indices, minlength=len(order)))
-        self.item_factors_ = np.zeros_like(items)
-        self.item_factors_[order[known]] = items[known]
-        self.known_ = np.zeros(len(order), bool)
-        self.known_[order[known]] = True
-        self.negatives_: Ints = order[known]
+        del users, turn
+        self.known_ = np.bincount(data.interactions.item, minlength=len(order)) > 0
+        self.negatives_: Ints = order[self.known_[order]]
+        items[~self.known_[order]] = 0.0
+        self.item_factors_ = np.empty_like(items)
+        self.item_factors_[order] = items
 
     def start(self, rng: np.random.Generator, n_users: int, n_items: int) -> tuple[Floats, Floats]:
         """Where the vectors of users and items, float32[U, d] and float32[M, d], begin: normal around zero."""
