@@ -71,8 +71,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def texts_of(catalogue: ItemTable, items: Sequence[int]) -> list[tuple[int, str]]:
-    """The text of changed items, made by the same rule as that of the bundle's items."""
+def texts_of(catalogue: ItemTable, items: Sequence[int], *, labels: bool) -> list[tuple[int, str]]:
+    """The text of changed items, made by the same rule as that of the bundle's items (see `data.text.item_text`)."""
     import polars as pl
 
     if not items:
@@ -90,7 +90,7 @@ def texts_of(catalogue: ItemTable, items: Sequence[int]) -> list[tuple[int, str]
     nothing = Interactions(nobody, nobody, np.empty(0), np.empty(0, np.float32), np.empty(0, np.int16))
     frame = pl.DataFrame(cells) if cells else None
     changes = Dataset("changes", nothing, Vocab(), Vocab(str(item) for item in items), frame)
-    texts = item_text(changes, labels=True)
+    texts = item_text(changes, labels=labels)
     return list(zip(items, texts, strict=True))
 
 

@@ -8,7 +8,7 @@ that began here ends here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from shortlist.app.clock import Clock
 from shortlist.app.decision import Desk
 from shortlist.app.fields import texts_of
+from shortlist.app.learning import Learning
 from shortlist.core.errors import BadRequest, BadSpec, UnknownSurface, nearest_hint
 from shortlist.data.text import item_text
 from shortlist.features.catalogue import ItemTable, UserTable
@@ -50,6 +51,7 @@ class State:
         counts: events per item.
         features: what features are computed from.
         text: full-text index over items.
+        learning: the models, those that can learning from every event.
         clock: service time.
         desk: where effects put decisions.
         runners: by surface.
@@ -80,11 +82,12 @@ class State:
         self._n_orphans = 0
         self._lock = threading.Lock()
         self.desk = Desk()
+        self.learning = Learning(models, data)
         world = World(
             history=self.history,
             catalogue=self.catalogue,
             profiles=self.profiles,
-            models=dict(models),
+            models=self.learning.models,
             counts=self.counts,
             features=self.features,
             ledger=self.desk,
@@ -132,8 +135,8 @@ class State:
                     changed |= self._item(event)
                 elif isinstance(event, UserUpdate):
                     self._user(event)
-            for item, text in texts_of(self.catalogue, sorted(changed)):
-                self.text.put(item, text)
+            self.learning.learn()
+            self._describe(sorted(changed))
             self.seq = max(self.seq, seq)
 
     def close(self) -> None:
@@ -158,7 +161,15 @@ class State:
         self.features.fold([(at, user, item, kind, value, -1)])
         self.n_events.extend([0] * (user + 1 - len(self.n_events)))
         self.n_events[user] += 1
+        self.learning.note(user, item, at, value)
         self.clock.saw(at)
+
+    def _describe(self, items: Sequence[int]) -> None:
+        if not items:
+            return
+        for item, text in texts_of(self.catalogue, items, labels=True):
+            self.text.put(item, text)
+        self.learning.describe(items, [text for _, text in texts_of(self.catalogue, items, labels=False)])
 
     def _impression(self, event: Impression) -> None:
         user = -1 if event.user_id is None else self.users.add(event.user_id)

@@ -91,10 +91,30 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Updatable(Protocol):
-    """Learns from single events after its fit: n events at once give the same state as n times one."""
+    """Learns from single events after its fit.
+
+    n events in one call give the same state as n calls, and either gives that of a fit on everything, unless the
+    attribute `inexact_updates` (a sentence) says why it may differ. An event stands where its time belongs, however
+    late it comes, behind those of the same time; duplicates are the log's business. Events bring users and items beyond
+    the fit, and `n_users_` and `n_items_` grow. One caller at a time; questions asked meanwhile see a state between two
+    events or calls. `copy.copy` gives a model whose updates leave the original as it was.
+    """
 
     def update(self, events: Any) -> Self:
-        """Apply `data.dataset.Interactions` that happened since."""
+        """Apply `data.dataset.Interactions` that happened since; unknown ids (-1) are skipped.
+
+        Raises:
+            NotFitted: before the first fit.
+        """
+        ...
+
+
+@runtime_checkable
+class ItemReader(Protocol):
+    """Learns after its fit what new and changed items are about. Readers and copies are as those of `Updatable`."""
+
+    def describe(self, items: Any, texts: Any) -> Self:
+        """Take the texts of items int64[n], which may be new; an empty text is no description."""
         ...
 
 

@@ -34,6 +34,16 @@ class TimedEvents:
         order = data.interactions.time_order
         return cls(data.interactions.item[order], data.interactions.at[order])
 
+    def plus(self, item: Ints, at: Floats) -> TimedEvents:
+        """With further events, each behind those of the same time."""
+        order = np.argsort(np.r_[self.at, at], kind="stable")
+        return TimedEvents(np.r_[self.item, item][order], np.r_[self.at, at][order])
+
+    def since(self, start: float) -> TimedEvents:
+        """Only the events at or after `start`."""
+        n = int(np.searchsorted(self.at, start, side="left"))
+        return TimedEvents(self.item[n:], self.at[n:])
+
     def before(self, now: float) -> TimedEvents:
         """Only the events strictly before `now`."""
         n = int(np.searchsorted(self.at, now, side="left"))

@@ -45,6 +45,21 @@ def row_of(matrix: csr_array) -> Ints:
     return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
 
 
+def csr_like(matrix: csr_array, data: Floats) -> csr_array:
+    """The same places with other values."""
+    from scipy.sparse import csr_array
+
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def wider(matrix: csr_array, rows: int, columns: int) -> csr_array:
+    """The same matrix with empty rows and columns behind."""
+    from scipy.sparse import csr_array
+
+    indptr = np.r_[matrix.indptr, np.full(rows + 1 - len(matrix.indptr), matrix.indptr[-1])]
+    return csr_array((matrix.data, matrix.indices, indptr), shape=(rows, columns))
+
+
 def keep_stored(matrix: csr_array, mask: Array) -> csr_array:
     """The matrix with only the stored values chosen by bool[nnz]."""
     from scipy.sparse import csr_array

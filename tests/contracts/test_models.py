@@ -4,7 +4,7 @@ import pytest
 
 from shortlist.core import registry
 from shortlist.core.errors import MissingExtra
-from shortlist.testing.models import COLUMNS, MODEL_CHECKS, RANKER_CHECKS, checked_settings
+from shortlist.testing.models import COLUMNS, MODEL_CHECKS, RANKER_CHECKS, UPDATE_CHECKS, checked_settings
 
 MOST_EXCEPTIONS = 2
 """How many (model, check) pairs may be excused over the whole registry; this number only shrinks."""
@@ -31,6 +31,20 @@ def test_retriever(row, check):
     _run(check, MODEL_CHECKS, model_class, **checked_settings(model_class))
 
 
+def _learns_on(row):
+    """Whether the model takes single events; those behind an extra are looked at where it is installed."""
+    try:
+        return hasattr(registry.load(row.name, row.kind), "update")
+    except MissingExtra:
+        return False
+
+
+@pytest.mark.parametrize("check", UPDATE_CHECKS)
+@pytest.mark.parametrize("row", list(filter(_learns_on, registry.rows("retriever"))), ids=lambda row: row.name)
+def test_model_that_learns_from_single_events(row, check):
+    _run(check, UPDATE_CHECKS, _load(row))
+
+
 @pytest.mark.parametrize("check", RANKER_CHECKS)
 @pytest.mark.parametrize("row", registry.rows("ranker"), ids=lambda row: row.name)
 def test_ranker(row, check):
@@ -45,7 +59,7 @@ def test_excuses_are_few_and_name_real_checks():
         except MissingExtra:
             continue
         for check, reason in getattr(model_class, "contract_exceptions", {}).items():
-            assert check in MODEL_CHECKS or check in RANKER_CHECKS, (row.name, check)
+            assert check in {**MODEL_CHECKS, **UPDATE_CHECKS, **RANKER_CHECKS}, (row.name, check)
             assert len(reason) > 15, "an excuse needs a reason"
             excused.append((row.name, check))
     assert len(excused) <= MOST_EXCEPTIONS, excused

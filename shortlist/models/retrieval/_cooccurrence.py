@@ -5,18 +5,18 @@ where order counts, `order_weight * gap^-gap_power` to every pair (earlier, late
 state is the plain sum over users, held as whole numbers of 2^-30, so sums are exact: one event at a time, a thousand at
 once, or a fresh fit give the same counters, bit for bit. A score adds the rows of the past items, newest heaviest.
 Cost: the fit adds sum of (events of a user)^2 numbers; memory is 12 bytes per pair of items that ever met, bounded by
-`max_links`, or by M * `neighbours` where rows are cut. Nothing is users x items.
+`max_links`, or by M * `neighbours` where rows are cut. Nothing is users x items. Updates: see `_live_links`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numba import njit
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import TooLarge
@@ -24,6 +24,9 @@ from shortlist.core.types import Array, Floats, History, Ints, Requests, offsets
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import distinct, recency, within
 from shortlist.models.parallel import in_ranges
+from shortlist.models.pasts import Pasts
+from shortlist.models.retrieval._live_links import LiveLinks
+from shortlist.models.retrieval._walk_kernels import count_rows, gather, strongest
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -33,19 +36,25 @@ if TYPE_CHECKING:
 UNIT = 1 << 30
 """What counts as 1: weights are rounded to a billionth, sums hold 2^33 of them."""
 
-_SWAP = threading.Lock()
-"""Held for the moment in which an update replaces the arrays, so that a reader never sees half of one."""
+MANY_EVENTS = 2000
+"""From so many events on, an update counts the touched users anew instead of going event by event."""
 
 
 class WalkConfig(ModelConfig):
     """Settings that every counter model has."""
 
     beta: float = Field(default=0.2, ge=0, le=1)
-    """Popularity damping of the answer: 0 divides by the popularity of the past item only, 1 by the answer's only."""
+    """Popularity damping of the answer: the score is divided by (users of the answer)^beta."""
+    source_power: float | None = Field(default=None, ge=0, le=1)
+    """Popularity damping of the past: each past item's row is divided by (users of it)^source_power; None is 1 - beta,
+    the walk's own."""
     decay: float = Field(default=1.0, gt=0, le=1)
     """Weight of each past event relative to the one after it; 1 is no such decay."""
     age_power: float = Field(default=0.0, ge=0)
     """The past event with `age` events after it also weighs (1 + age)^-age_power; 0 is no such decay."""
+    half_life_s: PositiveFloat | None = None
+    """Seconds (or in the data's own clock) before the latest event at which a past event counts half, besides what its
+    position takes; None leaves time out."""
     max_len: int = Field(default=200, ge=1)
     """Latest events of a history that are read for an answer."""
     max_events: int = Field(default=1000, ge=2)
@@ -57,22 +66,71 @@ class WalkConfig(ModelConfig):
 
 
 class _Snapshot(NamedTuple):
-    links: csr_array
+    start: Ints
+    stop: Ints
+    columns: Ints
+    counts: Ints
     n_users: Ints
     from_scale: Floats
     to_scale: Floats
+
+
+def _settled(name: str) -> Any:
+    """An attribute of the learned state, brought up to date when it is read."""
+
+    def read(self: WalkModel) -> Any:
+        try:
+            return self._at_rest()[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def write(self: WalkModel, value: Any) -> None:
+        self._live = None
+        self._rest = {**self._rest, name: value}
+
+    return property(read, write)
 
 
 class WalkModel(CatalogueModel):
     """Scores by adding the counter rows of past items. Subclasses say which pairs count and what a repeat means.
 
     Learned: `links_` CSR int64[M, M] in units of 2^-30, zero diagonal; `item_users_` int64[M], users who had the item;
-    `steps_` int64[window + 1], what a pair (earlier, later) adds by distance; `past_item_` int32[E] and `past_offsets_`
-    int64[U+1], the counted events of each user, which updates need.
+    `steps_` int64[window + 1], what a pair (earlier, later) adds by distance; `past_item_` int32[E], `past_at_`
+    float64[E] and `past_offsets_` int64[U+1], the counted events of each user, which updates need.
     """
 
     repeats_count: ClassVar[bool] = True
     """Whether an item that occurs twice in a history is read twice."""
+    state_names: ClassVar[tuple[str, ...]] = ("links_", "item_users_", "past_item_", "past_at_", "past_offsets_")
+
+    links_ = _settled("links_")
+    item_users_ = _settled("item_users_")
+    past_item_ = _settled("past_item_")
+    past_at_ = _settled("past_at_")
+    past_offsets_ = _settled("past_offsets_")
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self._rest: dict[str, Any] = {}
+        self._live: LiveLinks | None = None
+        self._kept: tuple[Any, ...] | None = None
+
+    def __copy__(self) -> Self:
+        """Independent of the original: what is updated later is not shared."""
+        self._at_rest()
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._live, new._kept = None, None
+        return new
+
+    @property
+    def inexact_updates(self) -> str:
+        """Why an update may differ from a fit on everything; empty where it does not."""
+        return "" if self.config.neighbours is None else "links that were cut start again from zero"
+
+    def learned(self) -> dict[str, Any]:
+        """Everything that was learned, by attribute name."""
+        return {**super().learned(), **self._at_rest()}
 
     def order_steps(self) -> Ints:
         """int64[window + 1], what a pair (earlier, later) that many events apart adds, in units; entry 0 is unused."""
@@ -87,21 +145,22 @@ class WalkModel(CatalogueModel):
             TooLarge: more links than `max_links`; names the setting that bounds them.
         """
         past = data.sequences.last(self.config.max_events)
-        self.past_item_: Ints = past.item.astype(np.int32)
-        self.past_offsets_: Ints = past.offsets
-        mine = distinct(past)
-        self.item_users_: Ints = np.bincount(mine.item, minlength=self.n_items_).astype(np.int64)
         self.steps_: Ints = self.order_steps()
-        # Many pieces where rows are cut, because a piece holds its rows whole.
-        pieces = 32 if self.config.neighbours is None else 512
-        self.links_: csr_array = self._count(
-            past, mine, self.n_items_, threads=ctx.threads, pieces=pieces, cut_by=self._to_scale(self.item_users_)
-        )
+        self._set(past, self._count(past, distinct(past), self.n_items_, threads=ctx.threads, cut=True))
 
-    def _count(
-        self, past: History, mine: History, n: int, *, threads: int = 1, pieces: int = 1, cut_by: Floats | None = None
-    ) -> csr_array:
-        """The links of the given users, CSR int64[n, n], rows cut if `cut_by` float64[n] scales the answers."""
+    def _set(self, past: History, links: csr_array) -> None:
+        mine = distinct(past)
+        self._live, self._kept = None, None
+        self._rest = {
+            "links_": links,
+            "item_users_": np.bincount(mine.item, minlength=links.shape[0]).astype(np.int64),
+            "past_item_": past.item.astype(np.int32),
+            "past_at_": past.at.astype(np.float64),
+            "past_offsets_": past.offsets,
+        }
+
+    def _count(self, past: History, mine: History, n: int, *, threads: int = 1, cut: bool = False) -> csr_array:
+        """The links of the given users, CSR int64[n, n], rows cut if asked for and configured."""
         from scipy.sparse import csr_array, vstack
 
         by_item = _rows_by_item(past, n)
@@ -109,20 +168,22 @@ class WalkModel(CatalogueModel):
         row = past.row
         limit = self.config.max_links
         share = _shares(mine.lengths)
-        steps = self.steps_
         owner = mine.row
+        to_scale = self._to_scale(np.bincount(mine.item, minlength=n))
 
         def work(start: int, stop: int) -> csr_array:
-            lengths, columns, counts = _count_rows(
+            lengths, columns, counts = count_rows(
                 start, stop, n, *users_by_item, owner, mine.offsets, mine.item, share,
-                *by_item, row, past.offsets, past.item, steps, limit,
+                *by_item, row, past.offsets, past.item, self.steps_, limit,
             )  # fmt: skip
             if len(columns) > limit:
                 self._refuse(len(columns))
             part = csr_array((counts, columns, offsets_of(lengths)), shape=(stop - start, n))
             part.sort_indices()
-            return part if cut_by is None else self._cut(part, cut_by)
+            return self._cut(part, to_scale) if cut else part
 
+        # Many pieces where rows are cut, because a piece holds its rows whole.
+        pieces = 1 if not cut else 32 if self.config.neighbours is None else 512
         parts = in_ranges(work, n, threads=threads, pieces=pieces)
         if sum(part.nnz for part in parts) > limit:
             self._refuse(sum(part.nnz for part in parts))
@@ -131,12 +192,16 @@ class WalkModel(CatalogueModel):
     def _to_scale(self, item_users: Ints) -> Floats:
         return _power(item_users, -self.config.beta)
 
+    def _from_scale(self, item_users: Ints) -> Floats:
+        c = self.config
+        return _power(item_users, c.beta - 1.0 if c.source_power is None else -c.source_power) / UNIT
+
     def _cut(self, links: csr_array, to_scale: Floats) -> csr_array:
         """Rows cut to their strongest links, if there is a bound."""
         most = self.config.neighbours
         if most is None or np.diff(links.indptr).max(initial=0) <= most:
             return links
-        kept = _strongest(links.indptr, links.indices, links.data, to_scale, most)
+        kept = strongest(links.indptr, links.indices, links.data, to_scale, most)
         links.data[~kept] = 0
         links.eliminate_zeros()
         return links
@@ -151,80 +216,121 @@ class WalkModel(CatalogueModel):
     # --- updating ----------------------------------------------------------------------------------------------------
 
     def update(self, events: Interactions) -> Self:
-        """Count events that happened since, in the order given; unknown ids (-1) are skipped, new ones make room.
+        """Learn from events that happened since; unknown ids (-1) are skipped, new ones make room.
 
-        The counters equal those of a fit on everything, unless `neighbours` is set: links that were cut start again
-        from zero. Cost: the squared length of each touched user's past, plus a copy of the links, so prefer batches.
-        One caller at a time; answering meanwhile is safe and sees the state before or after.
+        An event stands where its time belongs, however late it comes, behind those of the same time. The counters then
+        equal those of a fit on everything, unless `neighbours` is set: such rows hold up to twice as many links before
+        they are cut again, and a link that was cut starts anew. Cost: the squared length of the user's past per event;
+        the first update copies the links. One caller at a time; answering meanwhile is safe.
 
         Raises:
             NotFitted: before the first fit.
-            TooLarge: more links than `max_links`.
+            TooLarge: more links than `max_links`; everything up to the event that was too much is counted.
         """
-        from scipy.sparse import csr_array
-
         self.require_fitted()
         good = (events.user >= 0) & (events.item >= 0)
-        user, item = events.user[good], events.item[good]
+        user, item, at = events.user[good], events.item[good], events.at[good]
+        if len(user) >= MANY_EVENTS and self.config.neighbours is None:
+            self._update_many(user, item, at)
+            return self
         if len(user) == 0:
             return self
-        touched, position = np.unique(user, return_inverse=True)
-        n_users = max(self.n_users_, int(touched[-1]) + 1)
+        live = self._alive()
+        for u, i, t in zip(user.tolist(), item.tolist(), at.tolist(), strict=True):
+            with live.lock:
+                live.event(u, i, t)
+                self.n_users_, self.n_items_ = max(self.n_users_, u + 1), live.n_items
+                self._rest = {}
+            if live.n_links > self.config.max_links:
+                self._refuse(live.n_links)
+        return self
+
+    def _update_many(self, user: Ints, item: Ints, at: Floats) -> None:
+        """The same for many events: touched users are counted before and after, and the difference is added."""
+        from scipy.sparse import csr_array
+
+        rest = self._at_rest()
+        n_users = max(self.n_users_, int(user.max()) + 1)
         n = max(self.n_items_, int(item.max()) + 1)
+        old_offsets = rest["past_offsets_"]
+        offsets = np.r_[old_offsets, np.full(n_users + 1 - len(old_offsets), old_offsets[-1])]
+        full = History(rest["past_item_"].astype(np.int64), rest["past_at_"], offsets)
+        whose = np.r_[full.row, user]
+        times = np.r_[full.at, at]
+        order = np.lexsort((times, whose))
+        lengths = np.bincount(whose, minlength=n_users)
+        merged = History(np.r_[full.item, item][order], times[order], offsets_of(lengths)).last(self.config.max_events)
 
-        offsets = np.r_[self.past_offsets_, np.full(n_users - self.n_users_, self.past_offsets_[-1])]
-        full = History(self.past_item_, np.zeros(len(self.past_item_)), offsets)
-        before = full.take(touched)
-        order = np.argsort(np.r_[before.row, position], kind="stable")
-        merged = np.r_[before.item, item][order].astype(np.int64)
-        lengths = before.lengths + np.bincount(position, minlength=len(touched))
-        after = History(merged, np.zeros(len(merged)), offsets_of(lengths)).last(self.config.max_events)
-
-        mine_before, mine_after = distinct(before), distinct(after)
-        item_users = np.bincount(mine_after.item, minlength=n) - np.bincount(mine_before.item, minlength=n)
-        item_users[: self.n_items_] += self.item_users_
-        change = self._count(after, mine_after, n) - self._count(before, mine_before, n)
-        indptr = np.r_[self.links_.indptr, np.full(n - self.n_items_, self.links_.indptr[-1])]
-        links = csr_array((self.links_.data, self.links_.indices, indptr), shape=(n, n)) + change
-        links.data[links.data < 0] = 0
+        touched = np.unique(user)
+        before, after = full.take(touched), merged.take(touched)
+        change = self._count(after, distinct(after), n) - self._count(before, distinct(before), n)
+        links = rest["links_"]
+        indptr = np.r_[links.indptr, np.full(n - len(links.indptr) + 1, links.indptr[-1])]
+        links = csr_array((links.data, links.indices, indptr), shape=(n, n)) + change
         links.eliminate_zeros()
-        links = self._cut(links, self._to_scale(item_users))
         if links.nnz > self.config.max_links:
             self._refuse(int(links.nnz))
+        fresh = copy.copy(self)
+        fresh._set(merged, links)
+        # One step, so that whoever reads meanwhile sees the state before or after.
+        self.__dict__.update(_rest=fresh._rest, _live=None, _kept=None, n_users_=n_users, n_items_=n)
 
-        past_item, past_offsets = _replaced(full, touched, after)
-        with _SWAP:
-            self.links_, self.item_users_ = links, item_users
-            self.past_item_, self.past_offsets_ = past_item, past_offsets
-            self.n_users_, self.n_items_ = n_users, n
-        return self
+    def _alive(self) -> LiveLinks:
+        """The state in its growing form."""
+        if self._live is None:
+            rest = self._rest
+            pasts = Pasts(rest["past_item_"], rest["past_at_"], rest["past_offsets_"], self.config.max_events)
+            self._live = LiveLinks(
+                rest["links_"], rest["item_users_"], pasts, self.steps_, share=_share, from_scale=self._from_scale,
+                to_scale=self._to_scale, config=self.config,
+            )  # fmt: skip
+        return self._live
+
+    def _at_rest(self) -> dict[str, Any]:
+        """The state as frozen arrays."""
+        rest, live = self._rest, self._live
+        if not rest and live is not None:
+            with live.lock:
+                past = live.pasts.merged()
+                rest = self._rest = {
+                    "links_": live.packed(),
+                    "item_users_": live.item_users.copy(),
+                    "past_item_": past.item,
+                    "past_at_": past.at,
+                    "past_offsets_": past.offsets,
+                }
+        return rest
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
     def score_block(self, requests: Requests) -> Floats:
         """float32[B, M], recency-weighted sum of the links of past items; NaN where no past item has a link."""
-        state = self._snapshot()
-        history = self._read(requests, state)
-        weight = self._weight(history) * state.from_scale[history.item]
-        out = np.empty((len(requests), len(state.n_users)), np.float32)
-        links = state.links
-        _gather(history.offsets, history.item, weight, links.indptr, links.indices, links.data, state.to_scale, out)
-        return out
+        with self._snapshot() as state:
+            history = self._read(requests, state)
+            weight = self._weight(history) * state.from_scale[history.item]
+            out = np.empty((len(requests), len(state.n_users)), np.float32)
+            links = (state.start, state.stop, state.columns, state.counts)
+            gather(history.offsets, history.item, weight, *links, state.to_scale, out)
+        return self.finish(out)
+
+    def finish(self, block: Floats) -> Floats:
+        """What a model makes of the sums float32[B, M]; nothing by default."""
+        return block
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`; the values sum to the score."""
-        state = self._snapshot()
-        if not 0 <= item < len(state.n_users):
-            return None
-        history = self._read(requests, state)
-        weight = self._weight(history) * state.from_scale[history.item]
-        shares: dict[int, float] = {}
-        for past, w in zip(history.one(0).tolist(), weight.tolist(), strict=False):
-            start, stop = state.links.indptr[past], state.links.indptr[past + 1]
-            at = start + np.searchsorted(state.links.indices[start:stop], item)
-            if at < stop and state.links.indices[at] == item:
-                added = w * float(state.links.data[at]) * float(state.to_scale[item])
-                shares[past] = shares.get(past, 0.0) + added
+        with self._snapshot() as state:
+            if not 0 <= item < len(state.n_users):
+                return None
+            history = self._read(requests, state)
+            weight = self._weight(history) * state.from_scale[history.item]
+            shares: dict[int, float] = {}
+            for past, w in zip(history.one(0).tolist(), weight.tolist(), strict=False):
+                start, stop = state.start[past], state.stop[past]
+                at = start + np.searchsorted(state.columns[start:stop], item)
+                if at < stop and state.columns[at] == item:
+                    added = w * float(state.counts[at]) * float(state.to_scale[item])
+                    shares[past] = shares.get(past, 0.0) + added
         return shares
 
     def _read(self, requests: Requests, state: _Snapshot) -> History:
@@ -232,17 +338,35 @@ class WalkModel(CatalogueModel):
         return (history if self.repeats_count else distinct(history)).last(self.config.max_len)
 
     def _weight(self, history: History) -> Floats:
-        return recency(history, decay=self.config.decay, age_power=self.config.age_power)
+        weight = recency(history, decay=self.config.decay, age_power=self.config.age_power)
+        if self.config.half_life_s is not None and len(history.item):
+            latest = np.repeat(history.offsets[1:] - 1, history.lengths)
+            weight = weight * 2.0 ** ((history.at - history.at[latest]) / self.config.half_life_s)
+        return weight
 
-    def _snapshot(self) -> _Snapshot:
-        with _SWAP:
-            links, n_users = self.links_, self.item_users_
-        kept: _Snapshot | None = getattr(self, "_kept", None)
-        if kept is None or kept.links is not links:
-            from_scale = _power(n_users, self.config.beta - 1.0) / UNIT
-            kept = _Snapshot(links, n_users, from_scale, self._to_scale(n_users))
-            self._kept = kept
-        return kept
+    @contextmanager
+    def _snapshot(self) -> Iterator[_Snapshot]:
+        """The state of one moment; held still while it is read, if it is alive."""
+        while True:
+            # In this order: whoever empties the one has filled the other before, or will at once.
+            rest, live = self._rest, self._live
+            if rest or live is not None:
+                break
+        if live is not None:
+            with live.lock:
+                n_users, stop = live.item_users, live.start + live.length
+                scales = (live.from_scale, live.to_scale)
+                if live.config is not self.config:
+                    scales = (self._from_scale(n_users), self._to_scale(n_users))
+                yield _Snapshot(live.start, stop, live.columns, live.counts, n_users, *scales)
+            return
+        kept = self._kept
+        if kept is None or kept[0] is not rest or kept[1] is not self.config:
+            links, n_users = rest["links_"], rest["item_users_"]
+            rows = (links.indptr[:-1], links.indptr[1:], links.indices, links.data)
+            state = _Snapshot(*rows, n_users, self._from_scale(n_users), self._to_scale(n_users))
+            kept = self._kept = (rest, self.config, state)
+        yield kept[2]
 
 
 # --- private helpers -------------------------------------------------------------------------------------------------
@@ -260,122 +384,11 @@ def _shares(lengths: Ints) -> Ints:
     return shares
 
 
+def _share(length: int) -> int:
+    return int(_shares(np.array([length]))[0])
+
+
 def _rows_by_item(history: History, n_items: int) -> tuple[Ints, Ints]:
     """Where each item occurs: int64[M+1] offsets and the event numbers, ascending within an item."""
-    where = np.argsort(history.item, kind="stable")
+    where: Array = np.argsort(history.item, kind="stable")
     return offsets_of(np.bincount(history.item, minlength=n_items)), where
-
-
-def _replaced(full: History, touched: Ints, after: History) -> tuple[Ints, Ints]:
-    """The counted events of all users with those of `touched` replaced."""
-    lengths = full.lengths.copy()
-    lengths[touched] = after.lengths
-    offsets = offsets_of(lengths)
-    stale = np.zeros(len(full), bool)
-    stale[touched] = True
-    fresh = np.repeat(stale, lengths)
-    item = np.empty(offsets[-1], np.int32)
-    item[fresh] = after.item
-    item[~fresh] = full.item[~np.repeat(stale, full.lengths)]
-    return item, offsets
-
-
-@njit(cache=True, nogil=True)
-def _count_rows(
-    start: int, stop: int, n_items: int,
-    user_offsets: Array, user_where: Array, user_of: Array, mine_offsets: Array, mine_item: Array, share: Array,
-    seen_offsets: Array, seen_where: Array, row_of: Array, past_offsets: Array, past_item: Array, steps: Array,
-    limit: int,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Counter rows start..stop as (lengths, columns in order of discovery, counts)."""
-    total = np.zeros(n_items, np.int64)
-    found = np.empty(n_items, np.int32)
-    lengths = np.zeros(stop - start, np.int64)
-    columns = np.empty(1024, np.int32)
-    counts = np.empty(1024, np.int64)
-    used = 0
-    window = len(steps) - 1
-    for i in range(start, stop):
-        n = 0
-        for p in range(user_offsets[i], user_offsets[i + 1]):
-            user = user_of[user_where[p]]
-            for q in range(mine_offsets[user], mine_offsets[user + 1]):
-                j = mine_item[q]
-                if j != i:
-                    if total[j] == 0:
-                        found[n] = j
-                        n += 1
-                    total[j] += share[user]
-        for p in range(seen_offsets[i], seen_offsets[i + 1]):
-            at = seen_where[p]
-            end = min(past_offsets[row_of[at] + 1], at + window + 1)
-            for q in range(at + 1, end):
-                j = past_item[q]
-                if j != i:
-                    if total[j] == 0:
-                        found[n] = j
-                        n += 1
-                    total[j] += steps[q - at]
-        if used + n > len(columns):
-            size = 2 * (used + n)
-            wider = np.empty(size, np.int32)
-            wider[:used] = columns[:used]
-            columns = wider
-            more = np.empty(size, np.int64)
-            more[:used] = counts[:used]
-            counts = more
-        for a in range(n):
-            j = found[a]
-            columns[used] = j
-            counts[used] = total[j]
-            total[j] = 0
-            used += 1
-        lengths[i - start] = n
-        if used > limit:
-            break
-    return lengths, columns[:used].copy(), counts[:used].copy()
-
-
-@njit(cache=True, nogil=True)
-def _largest(value: Array, k: int) -> Array:
-    """bool[n], the k largest values; among equals the earlier ones."""
-    threshold = np.partition(value, len(value) - k)[len(value) - k]
-    keep: Array = value > threshold
-    room = k - keep.sum()
-    for a in range(len(value)):
-        if room > 0 and value[a] == threshold:
-            keep[a] = True
-            room -= 1
-    return keep
-
-
-@njit(cache=True, nogil=True)
-def _strongest(indptr: Array, indices: Array, counts: Array, to_scale: Array, k: int) -> Array:
-    """bool[links], those that remain when every row is cut to its k strongest."""
-    kept = np.ones(len(indices), np.bool_)
-    for i in range(len(indptr) - 1):
-        start, stop = indptr[i], indptr[i + 1]
-        if stop - start > k:
-            value = np.empty(stop - start)
-            for p in range(start, stop):
-                value[p - start] = counts[p] * to_scale[indices[p]]
-            kept[start:stop] = _largest(value, k)
-    return kept
-
-
-@njit(cache=True, nogil=True)
-def _gather(
-    offsets: Array, item: Array, weight: Array, indptr: Array, indices: Array, counts: Array, to_scale: Array,
-    out: Array,
-) -> None:  # fmt: skip
-    """Weighted sum of counter rows per request, damped, into out float32[B, M]; NaN where nothing was added."""
-    total = np.zeros(out.shape[1], np.float64)
-    for b in range(out.shape[0]):
-        for t in range(offsets[b], offsets[b + 1]):
-            i = item[t]
-            w = weight[t]
-            for p in range(indptr[i], indptr[i + 1]):
-                total[indices[p]] += w * counts[p]
-        for j in range(out.shape[1]):
-            out[b, j] = total[j] * to_scale[j] if total[j] > 0.0 else np.nan
-            total[j] = 0.0

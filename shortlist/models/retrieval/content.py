@@ -21,12 +21,12 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import ModelConfig
+from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import recency, within
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.sparse import evidence_block, weighted_matrix
-from shortlist.models.sums import SumModel
 from shortlist.models.tfidf import Alphabet, Tfidf, unit_rows
+from shortlist.models.updating import replace, still
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -53,7 +53,7 @@ class Config(ModelConfig):
     """What a word is made of: "ascii" (a-z and digits) or "unicode" (letters of any script)."""
 
 
-class Content(SumModel):
+class Content(CatalogueModel):
     """Cosine of item vectors with the decayed profile of the history.
 
     Learned: `vectors_` CSR float64[M, D] as they enter a profile (words: length one; columns: as in the table),
@@ -83,9 +83,10 @@ class Content(SumModel):
             self.vectors_, self.places_, self.idf_ = words.transform(texts), list(words.terms), words.idf
         self.by_place_ = unit_rows(self.vectors_).T.tocsr()
 
-    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
-        """The profile of each request, and the items each place of it leads to: the sums are cosines."""
-        return self._profiles(requests.history), self.by_place_
+    def score_block(self, requests: Requests) -> Floats:
+        """float64[B, M] cosines; NaN for items that share nothing with the profile, and for requests without one."""
+        now = still(self)
+        return evidence_block(now._profiles(requests.history) @ now.by_place_)
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`; the values sum to the score."""
@@ -128,6 +129,34 @@ class Content(SumModel):
         new.by_place_ = unit_rows(new.vectors_).T.tocsr()
         new.n_items_ = self.n_items_ + len(texts)
         return new
+
+    def describe(self, items: Ints, texts: Sequence[str]) -> Self:
+        """Describe new or changed items by these texts, in the words known to the fit; in mode `columns`, nothing.
+
+        Args:
+            items: int64[n]; those beyond the catalogue extend it.
+            texts: n of them; of an item that occurs twice the last counts.
+
+        Raises:
+            NotFitted: before the first fit.
+        """
+        from scipy.sparse import csr_array, vstack
+
+        self.require_fitted()
+        if self.config.mode == "columns" or len(items) == 0:
+            return self
+        latest = dict(zip(items.tolist(), texts, strict=True))
+        changed = np.array(sorted(latest), np.int64)
+        rows = self._words().transform([latest[item] for item in changed.tolist()])
+        n = max(self.n_items_, int(changed[-1]) + 1)
+        # Rows of the old and the new vectors, one under the other, in the order of the items.
+        source = np.arange(n)
+        source[self.n_items_ :] = self.n_items_ + len(changed)
+        source[changed] = self.n_items_ + np.arange(len(changed))
+        nothing = csr_array((1, len(self.places_)))
+        vectors = csr_array(vstack([self.vectors_, rows, nothing], format="csr")[source])
+        replace(self, vectors_=vectors, by_place_=unit_rows(vectors).T.tocsr(), n_items_=n)
+        return self
 
     def representative(self) -> Floats:
         """float64[M], mean cosine of each item to all others: what to show when nothing is known, not even clicks."""

@@ -11,6 +11,7 @@ Cost: the fits and answers of all parts, and M numbers per part and request.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,10 +23,11 @@ from pydantic import Field, model_validator
 
 from shortlist.core import registry
 from shortlist.core.config import Config as PlainConfig
-from shortlist.core.contracts import FitContext, Updatable
+from shortlist.core.contracts import FitContext, ItemReader, Updatable
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Array, Floats, Requests
+from shortlist.core.types import Array, Floats, Ints, Requests
 from shortlist.models.base import CatalogueModel, ModelConfig
+from shortlist.models.sparse import evidence_block
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset, Interactions
@@ -119,12 +121,38 @@ class Fusion(CatalogueModel):
             part.fit(data, ctx)
             ctx.progress(done + 1, len(self.parts))
 
+    def __copy__(self) -> Self:
+        """Independent of the original: its parts are copies too."""
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new.parts = [copy.copy(part) for part in self.parts]
+        return new
+
+    @property
+    def inexact_updates(self) -> str:
+        """Why an update may differ from a fit on everything; empty where it does not."""
+        for part, model in zip(self.config.models, self.parts, strict=True):
+            if not isinstance(model, Updatable):
+                return f"the part '{part.model}' stays as it was fitted"
+            if why := getattr(model, "inexact_updates", ""):
+                return f"the part '{part.model}': {why}"
+        return ""
+
     def update(self, events: Interactions) -> Self:
         """Let every part that can learn from events since; the others stay as they were fitted."""
         self.require_fitted()
         for part in self.parts:
             if isinstance(part, Updatable):
                 part.update(events)
+        self._count_vocabulary()
+        return self
+
+    def describe(self, items: Ints, texts: Sequence[str]) -> Self:
+        """Let every part that reads texts know what new and changed items are about."""
+        self.require_fitted()
+        for part in self.parts:
+            if isinstance(part, ItemReader):
+                part.describe(items, texts)
         self._count_vocabulary()
         return self
 
@@ -194,8 +222,9 @@ class Fusion(CatalogueModel):
     def _block(self, model: Any, requests: Requests) -> Array:
         """float[B, M'] of one part, NaN where it has no opinion; M' may lag behind M."""
         if hasattr(model, "score_block"):
-            block: Array = model.score_block(requests)
-            return block
+            block = model.score_block(requests)
+            dense: Array = block if isinstance(block, np.ndarray) else evidence_block(block)
+            return dense
         hits = model.retrieve(requests, min(self.config.depth, FROM_LISTS))
         block = np.full((len(requests), self.n_items_), np.nan)
         block[hits.row, hits.item] = hits.score

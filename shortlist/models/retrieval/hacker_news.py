@@ -9,16 +9,17 @@ Cost: 16 bytes per item, one pass over the log; with `reference = "now"` 16 more
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveFloat
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.data.dataset import Dataset, Interactions
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.moments import TimedEvents, by_moment
+from shortlist.models.updating import grown, known_only, replace, still, vocabulary
 
 
 class Config(ModelConfig):
@@ -52,8 +53,37 @@ class HackerNews(CatalogueModel):
         if self.config.reference == "now":
             self.event_item_, self.event_at_ = log.item, log.at
 
+    def update(self, events: Interactions) -> Self:
+        """Count votes that came since, however late; the state is that of a fit on everything.
+
+        Cost: M numbers, and with `reference = "now"` a copy of the events.
+
+        Raises:
+            NotFitted: before the first fit.
+        """
+        self.require_fitted()
+        new = known_only(events)
+        if len(new) == 0:
+            return self
+        size = vocabulary(self, new)
+        votes = grown(self.votes_, size["n_items_"])
+        first_at = np.where(votes > 0, grown(self.first_at_, size["n_items_"]), np.inf)
+        np.add.at(votes, new.item, 1.0)
+        np.minimum.at(first_at, new.item, new.at)
+        more = {}
+        if self.config.reference == "now":
+            log = TimedEvents(self.event_item_, self.event_at_).plus(new.item, new.at)
+            more = {"event_item_": log.item, "event_at_": log.at}
+        first_at[votes == 0] = 0.0
+        last_at = max(self.last_at_, float(new.at.max()))
+        replace(self, votes_=votes, first_at_=first_at, last_at_=last_at, **more, **size)
+        return self
+
     def score_block(self, requests: Requests) -> Floats:
         """float64[B, M]; NaN for items without votes, 0 for those with one. Users and histories are not read."""
+        return still(self)._answer(requests)
+
+    def _answer(self, requests: Requests) -> Floats:
         if self.config.reference == "last":
             score = self.formula(self.votes_, self.first_at_, self.last_at_)
             return np.broadcast_to(score, (len(requests), self.n_items_))

@@ -9,7 +9,7 @@ Cost: 8 bytes per item, one pass over the log. Not for catalogues that never cha
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import PositiveFloat
@@ -17,9 +17,10 @@ from pydantic import PositiveFloat
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, nearest_hint
 from shortlist.core.types import Floats, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.data.dataset import Dataset, Interactions
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.moments import by_moment
+from shortlist.models.updating import grown, known_only, replace, still, vocabulary
 
 
 class Config(ModelConfig):
@@ -40,7 +41,8 @@ class Config(ModelConfig):
 class NewArrivals(CatalogueModel):
     """half_age / (half_age + age), the same for all requests of one moment.
 
-    Learned: `born_at_` float64[M], UTC seconds; `is_dated_` bool[M], False where nothing is known; `last_at_`.
+    Learned: `born_at_` float64[M], UTC seconds; `is_dated_` bool[M], False where nothing is known;
+    `is_published_` bool[M], whether the column says so; `last_at_`.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
@@ -56,13 +58,43 @@ class NewArrivals(CatalogueModel):
         np.minimum.at(born_at, events.item, events.at)
         if self.config.column is not None:
             published_at = _published(data, self.config.column)
-            born_at = np.where(np.isfinite(published_at), published_at, born_at)
+            self.is_published_ = np.isfinite(published_at)
+            born_at = np.where(self.is_published_, published_at, born_at)
+        else:
+            self.is_published_ = np.zeros(self.n_items_, bool)
         self.is_dated_ = np.isfinite(born_at)
         self.born_at_: Floats = np.where(self.is_dated_, born_at, 0.0)
         self.last_at_ = float(events.at.max())
 
+    def update(self, events: Interactions) -> Self:
+        """Note first events that came since, however late; what the column says of items known to it stays.
+
+        Items that came after the fit are dated by their first event, because their columns are not seen here. Cost: M
+        numbers.
+
+        Raises:
+            NotFitted: before the first fit.
+        """
+        self.require_fitted()
+        new = known_only(events)
+        if len(new) == 0:
+            return self
+        size = vocabulary(self, new)
+        dated, published = grown(self.is_dated_, size["n_items_"]), grown(self.is_published_, size["n_items_"])
+        born_at = np.where(dated, grown(self.born_at_, size["n_items_"]), np.inf)
+        seen = ~published[new.item]
+        np.minimum.at(born_at, new.item[seen], new.at[seen])
+        dated = np.isfinite(born_at)
+        born_at[~dated] = 0.0
+        last_at = max(self.last_at_, float(new.at.max()))
+        replace(self, born_at_=born_at, is_dated_=dated, is_published_=published, last_at_=last_at, **size)
+        return self
+
     def score_block(self, requests: Requests) -> Floats:
         """float64[B, M] in (0, 1]; NaN for items that are undated, too old or not out yet. Histories are not read."""
+        return still(self)._answer(requests)
+
+    def _answer(self, requests: Requests) -> Floats:
         if self.config.reference == "last":
             return np.broadcast_to(self._at(self.last_at_), (len(requests), self.n_items_))
         return by_moment(requests.now, self._at)

@@ -8,16 +8,17 @@ Cost: 8 bytes per item, one pass over the log; with `reference = "now"` 16 more 
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import PositiveFloat
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, Requests
-from shortlist.data.dataset import Dataset
+from shortlist.data.dataset import Dataset, Interactions
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.moments import TimedEvents, by_moment
+from shortlist.models.updating import grown, known_only, replace, still, vocabulary
 
 
 class Config(ModelConfig):
@@ -47,8 +48,35 @@ class Trending(CatalogueModel):
         if self.config.reference == "now":
             self.event_item_, self.event_at_ = log.item, log.at
 
+    def update(self, events: Interactions) -> Self:
+        """Count events that happened since, however late they come; exact up to rounding.
+
+        Cost: M numbers, and with `reference = "now"` a copy of the events.
+
+        Raises:
+            NotFitted: before the first fit.
+        """
+        self.require_fitted()
+        new = known_only(events)
+        if len(new) == 0:
+            return self
+        size = vocabulary(self, new)
+        last_at = max(self.last_at_, float(new.at.max()))
+        half_life_s = self.config.half_life_s
+        score = grown(self.score_, size["n_items_"]) * 2.0 ** ((self.last_at_ - last_at) / half_life_s)
+        np.add.at(score, new.item, 2.0 ** ((new.at - last_at) / half_life_s))
+        more = {}
+        if self.config.reference == "now":
+            log = TimedEvents(self.event_item_, self.event_at_).plus(new.item, new.at)
+            more = {"event_item_": log.item, "event_at_": log.at}
+        replace(self, score_=score, last_at_=last_at, **more, **size)
+        return self
+
     def score_block(self, requests: Requests) -> Floats:
         """float64[B, M] decayed counts; NaN for items without (recent) events. Users and histories are not read."""
+        return still(self)._answer(requests)
+
+    def _answer(self, requests: Requests) -> Floats:
         if self.config.reference == "last":
             return np.broadcast_to(_some(self.score_), (len(requests), self.n_items_))
         log = TimedEvents(self.event_item_, self.event_at_)

@@ -23,8 +23,8 @@ def ask(*history):
 
 def test_rows_are_probabilities():
     model = Markov().fit(walks())
-    np.testing.assert_allclose(model.transition_.toarray()[0], [0, 2 / 3, 1 / 3, 0, 0])
-    np.testing.assert_allclose(model.transition_.sum(axis=1), [1, 1, 0, 0, 0])
+    np.testing.assert_allclose(model.follows_.toarray()[0] / model.total_[0], [0, 2 / 3, 1 / 3, 0, 0])
+    np.testing.assert_allclose(model.total_, [3, 1, 0, 0, 0])
 
 
 def test_only_the_last_item_counts_unless_told_otherwise():
@@ -53,8 +53,8 @@ def test_the_planted_cycle_is_found():
 
 def test_a_long_pause_ends_the_session():
     paths = walks(step=7200.0)
-    assert Markov(max_gap_s=3600.0).fit(paths).transition_.nnz == 0
-    assert Markov(max_gap_s=7200.0).fit(paths).transition_.nnz == 3
+    assert Markov(max_gap_s=3600.0).fit(paths).follows_.nnz == 0
+    assert Markov(max_gap_s=7200.0).fit(paths).follows_.nnz == 3
 
 
 def test_content_fills_pairs_never_seen():
