@@ -1,6 +1,10 @@
 """Shared fixtures: real data where it lies, a home folder of its own, no network."""
 
 import os
+import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,45 @@ def own_home(tmp_path_factory):
         settings.cache_clear()
         yield
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory):
+    """A Redis that answers: that of SHORTLIST_REDIS, the usual local one, or one started for the tests."""
+    redis = pytest.importorskip("redis", reason="needs the extra 'redis'")
+
+    def answers(url):
+        try:
+            with redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0) as client:
+                return bool(client.ping())
+        except redis.exceptions.RedisError:
+            return False
+
+    for url in filter(None, (os.environ.get("SHORTLIST_REDIS"), "redis://127.0.0.1:6379/0")):
+        if answers(url):
+            yield url
+            return
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no Redis answers and there is no redis-server to start")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = str(tmp_path_factory.mktemp("redis"))
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"redis://127.0.0.1:{port}/0"
+    try:
+        for _ in range(100):
+            if answers(url):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.skip("the Redis started for the tests does not answer")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def _set(name):

@@ -1,9 +1,10 @@
 """The lists that are judged: full ranking of the catalogue, or what a pipeline returns.
 
-Full ranking scores every item for a block of requests, removes what was seen, and cuts. Equal scores are broken against
-the system: relevant items come last among equals, so a model that says the same of everything scores what it deserves.
+Full ranking asks a model for its best items without what was seen, as every answer of the package is made. Equal scores
+are broken against the system: relevant items come last among equals, so a model that says the same of everything scores
+what it deserves; where equals could matter, and for samples, the whole block of scores is made and cut here.
 Memory stays under a few blocks of `CELLS` scores whatever the number of users.
-Cost: one partition of M numbers per request, on top of scoring.
+Cost: retrieval; where blocks are made, scoring and one partition of M numbers per request.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import numpy as np
 
 from shortlist.core.errors import BadConfig
 from shortlist.core.order import rank_within
-from shortlist.core.types import Array, Floats, Ints, Requests
+from shortlist.core.types import Array, Floats, History, Hits, Ints, Requests
 from shortlist.evaluation.metrics import Truth
+from shortlist.models.base import CatalogueModel
+from shortlist.models.history import distinct, within
+from shortlist.models.topk import banned, listed
 
 CELLS = 2_000_000
 """Cells of one block of scores: 16 MB in float64, and about four times that while it is being cut."""
@@ -75,6 +79,59 @@ def rank_catalogue(model: Any, requests: Requests, truth: Truth, rules: Rules, *
 
     A NaN or infinite score means that the item is not retrieved.
     """
+    if (
+        isinstance(model, CatalogueModel)
+        and rules.sampled is None
+        and rules.candidates is None
+        and rules.ties != "mean"
+    ):
+        return _by_retrieval(model, requests, truth, rules, n_items)
+    return _by_blocks(model, requests, truth, rules, n_items)
+
+
+def _by_retrieval(model: CatalogueModel, requests: Requests, truth: Truth, rules: Rules, n_items: int) -> Lists:
+    """Lists as the model retrieves them; requests where equal scores could hide a relevant item go by blocks."""
+    n = len(requests)
+    exclude = banned(requests.history if rules.filter_seen else None, requests.exclude)
+    hits = model.retrieve(requests, rules.k + 1, exclude=exclude)
+    longer = positions(hits.row, hits.item, n, rules.k + 1)
+    slates = longer[:, : rules.k].copy()
+    out = History.empty(n) if exclude is None else distinct(within(exclude, np.ones(n_items, bool)))
+    row, item = _relevant_cells(truth, n_items)
+    n_relevant = np.bincount(row[~listed(out, row, item, n_items)], minlength=n)
+    n_candidates = n_items - out.lengths
+    if rules.ties == "pessimistic":
+        doubtful = np.flatnonzero(_ties_that_matter(hits, longer, truth, n_items))
+        if len(doubtful):
+            again = _by_blocks(model, requests.take(doubtful), truth.take(doubtful), rules, n_items)
+            slates[doubtful] = again.slates
+    return Lists(slates, n_candidates, n_relevant)
+
+
+def _ties_that_matter(hits: Hits, longer: Ints, truth: Truth, n_items: int) -> Array:
+    """bool[B], whether equals stand on both sides of the cut, or a relevant item among equals.
+
+    Args:
+        hits: k+1 per request, by score, then item id.
+        longer: the same as int64[B, k+1].
+        truth: relevant items.
+        n_items: M.
+    """
+    n, k = longer.shape[0], longer.shape[1] - 1
+    equal = np.zeros(len(hits), bool)  # to the next of its request
+    equal[:-1] = (hits.row[1:] == hits.row[:-1]) & (hits.score[1:] == hits.score[:-1])
+    table = History(np.where(truth.relevant, truth.item, -1), np.zeros(len(truth.item)), truth.offsets)
+    relevant = listed(table, hits.row, hits.item, n_items)
+    either = relevant.copy()
+    either[:-1] |= relevant[1:]
+    at_cut = rank_within(hits.row) == k - 1
+    out = np.zeros(n, bool)
+    out[hits.row[equal & (either | at_cut)]] = True
+    return out
+
+
+def _by_blocks(model: Any, requests: Requests, truth: Truth, rules: Rules, n_items: int) -> Lists:
+    """Lists out of whole blocks of scores."""
     rng = np.random.default_rng(rules.seed)
     parts = []
     for start, stop in _blocks(len(requests), n_items):
@@ -112,8 +169,6 @@ def _blocks(n: int, n_items: int) -> Iterator[tuple[int, int]]:
 
 
 def _scores_catalogue(model: Any) -> bool:
-    from shortlist.models.base import CatalogueModel
-
     method = getattr(type(model), "score_block", None)
     return method is not None and method is not CatalogueModel.score_block
 
@@ -144,10 +199,10 @@ def _cut_block(
     allowed = np.ones((b, n_items), bool)
     if rules.candidates is not None:
         allowed &= rules.candidates
-    for banned in (requests.history if rules.filter_seen else None, requests.exclude):
-        if banned is not None:
-            known = (banned.item >= 0) & (banned.item < n_items)
-            allowed[banned.row[known], banned.item[known]] = False
+    out = banned(requests.history if rules.filter_seen else None, requests.exclude)
+    if out is not None:
+        known = (out.item >= 0) & (out.item < n_items)
+        allowed[out.row[known], out.item[known]] = False
     relevant = _relevant_cells(truth, n_items)
     if rules.sampled is not None:
         _sample(allowed, relevant, rules.sampled, rng)

@@ -100,6 +100,7 @@ class Feature:
         owner: whose property it is.
         type: number, text, truth or list.
         unit: what one of it means.
+        reads: what it reads of the state, as `queries` says.
     """
 
     Config: ClassVar[type[FeatureConfig]] = FeatureConfig
@@ -124,8 +125,8 @@ class Feature:
         self.unit = self.config.unit if self.config.unit is not None else self.unit
         self.ttl_s = None if self.config.ttl is None else parse_span(self.config.ttl, "ttl")
         # Asked in any case: a window or a half-life that makes no sense is found here.
-        read = self.queries()
-        if self.ttl_s is not None and not read:
+        self.reads = self.queries()
+        if self.ttl_s is not None and not self.reads:
             hint = "Only what is folded from events has an age."
             raise BadSpec(f"{where} has no age that 'ttl' could bound.", hint=hint, field="ttl")
         if self.config.default is not None:

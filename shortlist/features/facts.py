@@ -98,16 +98,19 @@ class Facts:
         picked = (self.at[rows], self.user[rows], self.item[rows], self.type[rows], self.value[rows])
         return Facts(*picked, self.position[rows], self.types)
 
-    def join(self, other: Facts) -> Facts:
-        """Both, one after the other."""
-        types = tuple(dict.fromkeys((*self.types, *other.types)))
-        recoded = np.array([types.index(name) for name in other.types], np.int64)
-        return Facts(
-            np.concatenate([self.at, other.at]),
-            np.concatenate([self.user, other.user]),
-            np.concatenate([self.item, other.item]),
-            np.concatenate([self.type, recoded[other.type]]),
-            np.concatenate([self.value, other.value]),
-            np.concatenate([self.position, other.position]),
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All parts, one after the other; at least one."""
+        if len(parts) == 1:
+            return parts[0]
+        types = tuple(dict.fromkeys(name for part in parts for name in part.types))
+        codes = [np.array([types.index(name) for name in part.types], np.int64)[part.type] for part in parts]
+        return cls(
+            np.concatenate([part.at for part in parts]),
+            np.concatenate([part.user for part in parts]),
+            np.concatenate([part.item for part in parts]),
+            np.concatenate(codes),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.position for part in parts]),
             types,
         )

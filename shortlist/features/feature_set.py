@@ -214,11 +214,11 @@ class FeatureSet:
 
 def _latest(feature: Feature) -> Query:
     """When its owner was last heard of, by the events that the feature reads."""
-    first = feature.queries()[0].measure
+    first = feature.reads[0].measure
     return Query(Measure(first.owner, first.events, "latest"))
 
 
 def _read(feature: Feature) -> tuple[Query, ...]:
     """Everything it reads of the state, its owner's age included."""
-    own = feature.queries()
+    own = feature.reads
     return own if feature.ttl_s is None else (*own, _latest(feature))

@@ -36,12 +36,22 @@ def step(before: Array, has: bool, row: Array, delta: Array, op: Array, half: Ar
 
 
 @njit(cache=True)
-def replay(at: Floats, delta: Array, offsets: Ints, op: Array, half: Array, rows: Array) -> None:  # pragma: no cover
-    """Fold events grouped by entity and sorted by time within it into `rows` [E, 1 + K]."""
+def replay(
+    at: Floats, delta: Array, offsets: Ints, begin: Ints, op: Array, half: Array, rows: Array
+) -> None:  # pragma: no cover
+    """Fold events, grouped by entity as `offsets` says and sorted by time within it, into rows from `begin` on."""
     for entity in range(len(offsets) - 1):
+        shift = begin[entity] - offsets[entity]
         for j in range(offsets[entity], offsets[entity + 1]):
-            rows[j, 0] = at[j]
-            step(rows[max(j - 1, 0)], j > offsets[entity], rows[j], delta[j], op, half)
+            rows[j + shift, 0] = at[j]
+            step(rows[max(j + shift - 1, 0)], j > offsets[entity], rows[j + shift], delta[j], op, half)
+
+
+@njit(cache=True)
+def cell(at: float, grain: float) -> float:  # pragma: no cover
+    """How many whole grains lie before `at`; exact where the quotient is rounded up to a whole number."""
+    n = math.floor(at / grain)
+    return n - 1.0 if n * grain > at else n
 
 
 @njit(cache=True)
@@ -110,7 +120,7 @@ def read(
         high = low + (count[key] if known else 0)
         last = _left(rows, low, high, now[i])
         for w in range(len(grain)):
-            boundary = (math.floor(now[i] / grain[w]) - grains[w] + 1.0) * grain[w]
+            boundary = (cell(now[i], grain[w]) - grains[w] + 1.0) * grain[w]
             began[w] = _left(rows, low, last, boundary)
         for q in range(len(asked)):
             k, w = asked[q], asked_window[q]
@@ -141,9 +151,9 @@ def compact(rows: Array, n: int, grain: Floats, grains: Ints) -> int:  # pragma:
         for w in range(len(grain)):
             if needed:
                 break
-            first = (math.floor(head / grain[w]) - grains[w] + 1.0) * grain[w]
+            first = (cell(head, grain[w]) - grains[w] + 1.0) * grain[w]
             # The first boundary after this row; it is needed if it is still asked for and not behind the next row.
-            after = (math.floor(rows[j, 0] / grain[w]) + 1.0) * grain[w]
+            after = (cell(rows[j, 0], grain[w]) + 1.0) * grain[w]
             needed = max(after, first) <= rows[j + 1, 0]
         if needed:
             rows[kept] = rows[j]

@@ -8,7 +8,7 @@ they read; two features that read the same measure share it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ from shortlist.features.windows import ALL, Window
 Owner = Literal["item", "user", "all"]
 OWNERS: tuple[Owner, ...] = ("item", "user", "all")
 Op = Literal["sum", "decay", "latest"]
+LOOKS = 65_536.0
+"""Parts of one look in which the weights of places are counted."""
 OPS: dict[str, int] = {"sum": 0, "decay": 1, "latest": 2}
 
 
@@ -43,6 +45,11 @@ class Measure:
     eta: float = 0.0
     half_life_s: float = 0.0
 
+    @property
+    def parts(self) -> float:
+        """Parts of one in which sums are whole numbers; 0 where they are any numbers."""
+        return 0.0 if self.value or self.op != "sum" else LOOKS if self.eta else 1.0
+
     def weights(self, facts: Facts) -> Floats:
         """float64[n], what each fact adds; 0 where it does not count."""
         is_shown = np.array([name == SHOWN for name in facts.types], bool)
@@ -51,7 +58,9 @@ class Measure:
         if self.value:
             out *= facts.value
         if self.eta:
-            out *= np.where(facts.position >= 0, np.maximum(facts.position + 1.0, 1.0), 1.0) ** -self.eta
+            place = np.where(facts.position >= 0, np.maximum(facts.position + 1.0, 1.0), 1.0)
+            # In whole 65536ths, so that sums are exact in any order and take four bytes in a store.
+            out *= np.rint(place**-self.eta * LOOKS) / LOOKS
         return out
 
 
@@ -61,6 +70,14 @@ class Query:
 
     measure: Measure
     window: Window = ALL
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # Queries are looked up several times per request; hashing all their parts each time is what would cost.
+        object.__setattr__(self, "_hash", hash((self.measure, self.window)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def keys_of(owner: Owner, facts: Facts) -> Ints:

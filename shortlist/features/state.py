@@ -22,7 +22,7 @@ from shortlist.features.table import Plan, RunTable
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
 
-CHUNK = 4096
+CHUNK = 1024
 """Facts kept singly before they become a table."""
 
 
@@ -56,7 +56,7 @@ class FeatureState:
 
     def __init__(self, facts: Facts, sizes: Mapping[Owner, int] | None = None) -> None:
         self._base = facts
-        self._later = facts.take(np.empty(0, np.int64))
+        self._later: list[Facts] = []
         self._latest: list[Fact] = []
         self._sizes = dict(sizes or {})
         self._tables: dict[Owner, RunTable] = {}
@@ -78,7 +78,7 @@ class FeatureState:
                 fresh = [one for one in wanted if one.owner == owner and one not in known]
                 if fresh:
                     self._settle()
-                    facts = self._base.join(self._later) if len(self._later) else self._base
+                    facts = Facts.joined([self._base, *self._later])
                     table = RunTable.replayed((*known, *fresh), facts, self._sizes.get(owner, 0))
                     self._tables = {**self._tables, owner: table}
                     self._plans = {}
@@ -110,14 +110,15 @@ class FeatureState:
         """Drop a user's own numbers; sums over items, which name nobody, stay."""
         with self._lock:
             self._settle()
-            self._base, self._later = _nameless(self._base, user), _nameless(self._later, user)
+            self._base = _nameless(self._base, user)
+            self._later = [_nameless(part, user) for part in self._later]
             if "user" in self._tables:
                 self._tables["user"].forget(user)
 
     def _settle(self) -> None:
         """Bring the latest facts into the form of a table."""
         if self._latest:
-            self._later = self._later.join(Facts.of_rows(self._latest))
+            self._later.append(Facts.of_rows(self._latest))
             self._latest = []
 
 

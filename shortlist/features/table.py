@@ -17,6 +17,10 @@ from shortlist.core.types import Array, Floats, Ints, offsets_of
 from shortlist.features import kernels
 from shortlist.features.facts import Fact, Facts
 from shortlist.features.measures import Measure, Query, codes, deltas, keys_of
+from shortlist.features.runs import RunCodec
+
+MAX_WEIGHTS = 10_000
+"""Kinds of events whose weights are kept."""
 
 
 class Plan:
@@ -38,14 +42,18 @@ class RunTable:
         measures: what the columns behind the time are.
     """
 
-    def __init__(self, measures: Sequence[Measure], rows: Floats, start: Ints, count: Ints) -> None:
+    def __init__(
+        self, measures: Sequence[Measure], rows: Floats, start: Ints, count: Ints, room: Ints, end: int
+    ) -> None:
         self.measures = tuple(measures)
         self._op, self._half = codes(measures)
         # Rows, where each run starts, how long it is, how long it may become.
-        self._arrays: tuple[Array, Array, Array, Array] = (rows, start, count, count.copy())
-        self._end = np.array([len(rows)], np.int64)
-        self._weights: dict[str, Floats] = {}
-        self._varies = any(measure.value or measure.eta for measure in measures)
+        self._arrays: tuple[Array, Array, Array, Array] = (rows, start, count, room)
+        self._end = np.array([end], np.int64)
+        self._weights: dict[tuple[str, int], Floats] = {}
+        self._by_value = np.array([measure.value for measure in measures], bool)
+        self._any_value = bool(self._by_value.any())
+        self._by_place = any(measure.eta for measure in measures)
 
     @classmethod
     def replayed(cls, measures: Sequence[Measure], facts: Facts, n_entities: int = 0) -> Self:
@@ -56,18 +64,20 @@ class RunTable:
         order = kept[np.lexsort((facts.at[kept], keys[kept]))]
         n = max(n_entities, int(keys.max(initial=-1)) + 1)
         offsets = offsets_of(np.bincount(keys[order], minlength=n).astype(np.int64))
-        rows = np.empty((len(order), 1 + len(measures)), np.float64)
+        count = np.diff(offsets)
+        # Entities that go on being used get some room, and the array an end that costs nothing until it is written.
+        room = count + count // 4
+        begin = offsets_of(room)
+        rows = np.empty((int(begin[-1]) + max(64, len(order) // 2), 1 + len(measures)), np.float64)
         op, half = codes(measures)
-        kernels.replay(facts.at[order], delta[order], offsets, op, half, rows)
-        return cls(measures, rows, offsets[:-1].copy(), np.diff(offsets))
+        kernels.replay(facts.at[order], delta[order], offsets, begin, op, half, rows)
+        return cls(measures, rows, begin[:-1].copy(), count, room, int(begin[-1]))
 
     @classmethod
-    def of_runs(cls, measures: Sequence[Measure], runs: Sequence[bytes | None]) -> Self:
+    def of_runs(cls, codec: RunCodec, runs: Sequence[bytes | None]) -> Self:
         """From the runs of entities 0, 1, ... as `run` gives them; None is an entity without one."""
-        width = 8 * (1 + len(measures))
-        count = np.array([0 if run is None else len(run) // width for run in runs], np.int64)
-        rows = np.frombuffer(bytearray().join([run for run in runs if run is not None])).reshape(-1, 1 + len(measures))
-        return cls(measures, rows, offsets_of(count)[:-1], count)
+        rows, start, count = codec.decode(runs)
+        return cls(codec.measures, rows, start, count, count.copy(), len(rows))
 
     def __len__(self) -> int:
         return len(self._arrays[1])
@@ -79,10 +89,9 @@ class RunTable:
         entity = item if owner == "item" else user if owner == "user" else 0
         if entity < 0:
             return
-        delta = self._weights.get(kind)
-        if delta is None or self._varies:
-            facts = Facts.of([at], [user], [item], [kind], [value], [position])
-            delta = self._weights[kind] = deltas(self.measures, facts)[0]
+        delta = self._weight(kind, position)
+        if value != 1.0 and self._any_value:
+            delta = np.where(self._by_value, delta * value, delta)
         if not delta.any():
             return
         if entity >= len(self):
@@ -111,12 +120,22 @@ class RunTable:
             rows[start[entity] : start[entity] + count[entity]] = 0.0
             count[entity] = 0
 
-    def run(self, entity: int, plan: Plan | None = None) -> bytes:
-        """The rows of an entity; with a plan only those that its windows can still need, from its last event on."""
+    def run(self, entity: int, codec: RunCodec) -> bytes:
+        """The rows of an entity that can still be needed from its last event on; empty if there are none."""
         rows, start, count, _ = self._arrays
-        mine = rows[start[entity] : start[entity] + count[entity]].copy()
-        n = len(mine) if plan is None else kernels.compact(mine, len(mine), plan.grain, plan.grains)
-        return mine[:n].tobytes()
+        if entity >= len(start):
+            return b""
+        return codec.encode(rows[start[entity] : start[entity] + count[entity]].copy())
+
+    def _weight(self, kind: str, position: int) -> Floats:
+        """float64[K], what an event of that type, of value one, adds to each measure."""
+        key = (kind, position if self._by_place else -1)
+        found = self._weights.get(key)
+        if found is None:
+            found = deltas(self.measures, Facts.of([0.0], [-1], [-1], [kind], None, [position]))[0]
+            if len(self._weights) < MAX_WEIGHTS:
+                self._weights[key] = found
+        return found
 
     def _reserve(self, n: int) -> None:
         rows, start, count, room = self._arrays

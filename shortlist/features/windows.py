@@ -45,14 +45,20 @@ class Window:
         """The earliest time that counts at `now`; minus infinity for `all`."""
         if self.is_all:
             return -math.inf
-        return (math.floor(now / self.grain_s) - self.grains + 1) * self.grain_s
+        return float(self.begins(np.array([now]))[0])
 
     def begins(self, now: Floats) -> Floats:
         """float64[n], the same for many times."""
         if self.is_all:
             return np.full(len(now), -np.inf)
-        begun: Floats = (np.floor(now / self.grain_s) - self.grains + 1) * self.grain_s
+        begun: Floats = (cells(now, self.grain_s) - self.grains + 1) * self.grain_s
         return begun
+
+
+def cells(at: Floats, grain_s: float) -> Floats:
+    """float64[n], how many whole grains lie before each time; as `kernels.cell`."""
+    n: Floats = np.floor(at / grain_s)
+    return n - (n * grain_s > at)
 
 
 ALL = Window()

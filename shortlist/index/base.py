@@ -6,14 +6,16 @@ what was removed, gives every candidate its exact score and answers exactly wher
 (selective filters, k near the catalogue). A structure that was changed much checks itself and is built anew when its
 recall falls.
 
+Beside it: `inputs` (what is accepted), `vectors` and `lookup` (vectors by slot, slots by id), `allowed` (filters),
+`space` (metrics), `answers` (exact scores), `health` (self-checks), `files` (saving), `gate` (readers and writers).
+
 Cost: float32 vectors beside the structure (memory-mapped after `load`); a change is seen by the next search.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -21,37 +23,29 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from shortlist.core.config import Config
-from shortlist.core.errors import (
-    BadRequest,
-    BundleCorrupt,
-    BundleMismatch,
-    Conflict,
-    NotFitted,
-    StageError,
-    UnknownItem,
-    VersionTooNew,
-)
+from shortlist.core.errors import BadRequest, Conflict, NotFitted, StageError, UnknownItem
 from shortlist.core.registry import load as load_row
 from shortlist.core.types import Array, Floats, Hits, Ints
-from shortlist.data.aside import folder_aside
+from shortlist.index import files
+from shortlist.index.allowed import Allowed, Prepared
+from shortlist.index.answers import exact_hits, finished, no_hits, replaced
 from shortlist.index.gate import Gate
-from shortlist.index.kernels import finish, unit_rows, usable
-from shortlist.index.tiled import tiled_candidates
+from shortlist.index.health import Health, compared
+from shortlist.index.inputs import ids_of, matrix_of, not_finite, shaped
+from shortlist.index.kernels import prepared
+from shortlist.index.space import Metric, ask_space, into_space, longest, stored_form
 from shortlist.index.vectors import VectorStore
 
-Metric = Literal["cosine", "dot", "euclidean"]
-FORMAT = 1
 _SLACK = 10
 """Candidates asked of a structure beyond k, so that rounding inside it cannot cut a true one."""
 _SMALL = 256
 """Fewer vectors than this are scored one by one."""
 _FEW = 1024
 """Allowed vectors that are scored exactly whatever their share: no structure is faster."""
-_BATCH = 8
-"""From so many queries on, exact search multiplies matrices."""
 _QUESTIONS = 256
 """Typical queries that are kept for tuning."""
-_NO_CANDIDATES = np.empty((1, 0), np.int64)
+_BLOCK = 65_536
+"""Vectors that are copied at once."""
 
 
 class IndexConfig(Config):
@@ -67,21 +61,6 @@ class IndexConfig(Config):
     """Recall@10 of the self-check below which a changed structure is built anew."""
     recheck: float = Field(default=0.1, gt=0, le=1)
     """Share of the vectors that may change between two self-checks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What a self-check found.
-
-    Attributes:
-        n: vectors asked for.
-        found_itself: share of them that come back for their own vector, or rightly do not, as the exact answer says.
-        recall: mean share of the exact first ten that are among the first ten, by score.
-    """
-
-    n: int
-    found_itself: float
-    recall: float
 
 
 class VectorIndex:
@@ -110,6 +89,7 @@ class VectorIndex:
         self._sealed = 0
         self._radius = 0.0
         self._changed = 0
+        self._state = object()
         self._questions: Floats | None = None
         self._gate = Gate()
 
@@ -126,15 +106,17 @@ class VectorIndex:
         *,
         fingerprint: str = "",
         questions: Array | None = None,
+        aside: Path | None = None,
     ) -> Self:
         """Replace the whole content.
 
         Args:
-            vectors: float[M, D], finite; copied.
+            vectors: float[M, D], finite; copied, block by block, so it may be mapped from a file larger than memory.
             ids: int[M], not negative, unique; None = row numbers.
             metric: what a score is.
             fingerprint: of the model whose vectors these are; kept with the index.
             questions: float[n, D], typical queries, for tuning; None takes stored vectors.
+            aside: a new file that holds the float32 vectors instead of memory for as long as the index lives.
 
         Raises:
             BadRequest: not a matrix, not finite, ids negative or twice, unknown metric.
@@ -142,19 +124,13 @@ class VectorIndex:
         """
         if metric not in get_args(Metric):
             raise BadRequest(f"There is no metric '{metric}'.", hint="Use cosine, dot or euclidean.", field="metric")
-        matrix = _matrix(vectors, "vectors", None)
-        numbers = np.arange(len(matrix), dtype=np.int64) if ids is None else _ids(ids, len(matrix))
-        asked = None if questions is None else _matrix(questions, "questions", matrix.shape[1])
+        matrix = matrix_of(vectors, "vectors", None)
+        numbers = np.arange(len(matrix), dtype=np.int64) if ids is None else ids_of(ids, len(matrix))
+        asked = None if questions is None else matrix_of(questions, "questions", matrix.shape[1])
         with self._gate.writing:
             self.metric, self.dim, self.fingerprint = metric, matrix.shape[1], fingerprint
-            self._questions = None if asked is None else self._stored_form(asked)[:_QUESTIONS].copy()
-            stored = self._stored_form(matrix)
-            self._store = VectorStore(stored.copy() if np.may_share_memory(stored, vectors) else stored, numbers)
-            try:
-                self._seal()
-            except BaseException:
-                self._store = None  # vectors without a structure answer nothing
-                raise
+            self._questions = None if asked is None else stored_form(asked, metric)[:_QUESTIONS].copy()
+            self._seal(lambda rows: stored_form(matrix[rows], metric), numbers, aside)
             self.rebuilds = 0
         return self
 
@@ -184,8 +160,7 @@ class VectorIndex:
         """Take ids out; those unknown are ignored. Returns: how many were there."""
         with self._gate.writing:
             store = self._require()
-            numbers = np.unique(np.asarray(ids, np.int64).reshape(-1))
-            slots = store.slots_of(numbers)
+            slots = store.slots_of(np.unique(np.asarray(ids, np.int64).reshape(-1)))
             slots = slots[slots >= 0]
             store.remove(slots)
             self._maintain(len(slots))
@@ -194,8 +169,8 @@ class VectorIndex:
     def _put(self, ids: Array, vectors: Array, how: Literal["add", "update", "upsert"]) -> None:
         with self._gate.writing:
             store = self._require()
-            matrix = _matrix(vectors, "vectors", self.dim)
-            numbers = _ids(ids, len(matrix))
+            matrix = matrix_of(vectors, "vectors", self.dim)
+            numbers = ids_of(ids, len(matrix))
             slots = store.slots_of(numbers)
             if how == "add" and (slots >= 0).any():
                 known = int(numbers[slots >= 0][0])
@@ -204,18 +179,21 @@ class VectorIndex:
                 unknown = int(numbers[slots < 0][0])
                 raise UnknownItem(f"Id {unknown} is not in the index.", hint="Use add or upsert.", field="ids")
             store.remove(slots[slots >= 0])
-            store.append(self._stored_form(matrix), numbers)
+            store.append(stored_form(matrix, self.metric), numbers)
             self._maintain(len(numbers))
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
-    def search(self, queries: Array, k: int, allowed: Array | None = None, *, fingerprint: str | None = None) -> Hits:
+    def search(
+        self, queries: Array, k: int, allowed: Array | Prepared | None = None, *, fingerprint: str | None = None
+    ) -> Hits:
         """The best `k` ids of each query.
 
         Args:
             queries: float[B, D], or float[D] for one.
             k: at most so many; fewer come back when fewer are allowed.
-            allowed: bool[n] by id (beyond its end = hidden), or int[n] ids, those unknown ignored; None allows all.
+            allowed: bool[n] by id (beyond its end = hidden), or int[n] ids, those unknown ignored, or what `prepare`
+                made of either; None allows all.
             fingerprint: of the model that made the queries; None does not check.
 
         Returns:
@@ -227,14 +205,38 @@ class VectorIndex:
             BundleMismatch: another fingerprint than the index was built with.
         """
         with self._gate.reading:
-            store = self._require()
+            store = self._store or self._require()
             if fingerprint is not None and fingerprint != self.fingerprint:
-                raise _other_model(fingerprint, self.fingerprint)
+                raise files.other_model(fingerprint, self.fingerprint)
             if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
                 raise BadRequest("k has to be a whole number from 1.", hint="Ask for at least one.", field="k")
             given = np.asarray(queries)
-            matrix = _matrix(given[None] if given.ndim == 1 else given, "queries", self.dim)
-            return self._answer(store, self._stored_form(matrix), min(int(k), store.n_live), allowed)
+            matrix = shaped(given[None] if given.ndim == 1 else given, "queries", self.dim)
+            asked = np.empty(matrix.shape, np.float32)
+            if not prepared(matrix, self.metric == "cosine", asked):
+                raise not_finite("queries")
+            chosen = None
+            if isinstance(allowed, Prepared):
+                chosen = allowed.at(store, self._state)
+            elif allowed is not None:
+                chosen = Allowed(store, allowed, self._state)
+            return self._answer(store, asked, min(int(k), store.n_live), chosen)
+
+    def prepare(self, allowed: Array) -> Prepared:
+        """Work a filter out once for many searches: a selective one then costs less than a search without it.
+
+        Args:
+            allowed: bool[n] by id, or int[n] ids; not to be changed while it is used.
+
+        Returns:
+            What `search` of this index takes as `allowed`; it follows changes of the index by itself.
+
+        Raises:
+            NotFitted: before `build` or `load`.
+            BadRequest: of another type.
+        """
+        with self._gate.reading:
+            return Prepared(Allowed(self._require(), allowed, self._state))
 
     def self_check(self, sample: int = 64, *, seed: int | None = None) -> Health:
         """Ask for some stored vectors and compare with the exact answers.
@@ -246,66 +248,33 @@ class VectorIndex:
         with self._gate.reading:
             return self._check(self._require(), sample, self.config.seed if seed is None else seed)
 
-    def _answer(self, store: VectorStore, queries: Floats, k: int, allowed: Array | None) -> Hits:
-        mask, tail = store.alive, self._sealed
+    def _answer(self, store: VectorStore, queries: Floats, k: int, allowed: Allowed | None) -> Hits:
         n_usable = store.n_live
         if allowed is not None:
-            mask, n_usable, slots = _usable_slots(store, allowed)
+            n_usable = allowed.n
             if n_usable <= max(_FEW, 2 * k, self.config.exact_below * store.n_live):
-                few = np.flatnonzero(mask.view(np.bool_)) if slots is None else slots
-                return self._finish(store, queries, few[None], store.n_slots, store.alive, min(k, n_usable))
-            if slots is not None:
-                mask = np.zeros(store.n_slots, np.uint8)
-                mask[slots] = 1
+                k = min(k, len(allowed.slots))
+                return self._among(store, queries, k, allowed) if k and len(queries) else no_hits()
         k = min(k, n_usable)
         if k == 0 or not len(queries):
-            return _no_hits()
+            return no_hits()
         wanted = self._wanted(k)
         share = n_usable / max(1, store.n_slots)
-        if not self.filters_inside:
-            wanted = math.ceil(wanted / share * 1.2) if share < 1 else wanted
+        if share < 1 and not self.filters_inside:
+            wanted = math.ceil(wanted / share * 1.2)
         if store.n_live <= _SMALL or wanted > self._sealed // 4:
-            return self._exact(store, queries, mask, k)
-        candidates = self._candidates(queries, wanted, mask, share)
-        hits = self._finish(store, queries, candidates, tail, mask, k)
+            return self._exact(store, queries, k, allowed)
+        hits = self._near(store, queries, k, wanted, allowed, share)
         if len(hits) == k * len(queries):
             return hits
         # A structure may see fewer than k usable vectors; those queries are answered exactly.
         short = np.flatnonzero(np.bincount(hits.row, minlength=len(queries)) < k)
-        return _replaced(hits, short, self._exact(store, queries[short], mask, k))
+        return replaced(hits, short, self._exact(store, queries[short], k, allowed))
 
-    def _exact(self, store: VectorStore, queries: Floats, mask: Array, k: int) -> Hits:
-        """The exact answer: tiles of matrix products for batches, and one by one what those cannot vouch for."""
-        if len(queries) < _BATCH:
-            return self._finish(store, queries, _NO_CANDIDATES, 0, mask, k)
-        euclidean = self.metric == "euclidean"
-        candidates, doubt = tiled_candidates(queries, store, mask, k, euclidean=euclidean)
-        hits = self._finish(store, queries, candidates, store.n_slots, mask, k)
-        last = np.full(len(queries), -np.inf)
-        last[hits.row] = hits.score
-        # Rounded to float32, a score may look larger than it is; one step down errs on the safe side.
-        last = np.nextafter(last.astype(np.float32), np.float32(-np.inf)).astype(np.float64)
-        if euclidean:
-            last = -(last**2)
-        short = np.flatnonzero(~(last > doubt))
-        if not len(short):
-            return hits
-        return _replaced(hits, short, self._finish(store, queries[short], _NO_CANDIDATES, 0, mask, k))
-
-    def _finish(self, store: VectorStore, queries: Floats, candidates: Ints, tail: int, mask: Array, k: int) -> Hits:
-        n = len(queries)
-        if k == 0 or n == 0:
-            return _no_hits()
-        item, score = np.empty((n, k), np.int64), np.empty((n, k))
-        found = np.empty(n, np.int64)
-        euclidean = self.metric == "euclidean"
-        finish(queries, candidates, tail, store.base, store.late, store.ids, mask, euclidean, item, score, found)
-        if n == 1:
-            held = int(found[0])
-            return Hits(np.zeros(held, np.int32), item[0, :held], score[0, :held].astype(np.float32))
-        filled = np.arange(k) < found[:, None]
-        row = np.repeat(np.arange(n, dtype=np.int32), found)
-        return Hits(row, item[filled], score[filled].astype(np.float32))
+    def _exact(self, store: VectorStore, queries: Floats, k: int, allowed: Allowed | None) -> Hits:
+        mask = store.alive if allowed is None else allowed.mask
+        k = k if allowed is None else min(k, len(allowed.slots))
+        return exact_hits(store, queries, mask, k, euclidean=self.metric == "euclidean")
 
     def _check(self, store: VectorStore, sample: int, seed: int) -> Health:
         live = np.flatnonzero(store.alive)
@@ -313,75 +282,77 @@ class VectorIndex:
             return Health(0, 1.0, 1.0)
         slots = np.random.default_rng(seed).permutation(live)[:sample]
         queries, k = store.gather(slots), min(10, len(live))
-        ours = self._answer(store, queries, k, None)
-        truth = self._exact(store, queries, store.alive, k)
-        worst = truth.score.reshape(-1, k)[:, -1]
-        recall = float(np.mean(ours.score >= worst[ours.row]))
-        itself = [
-            (own in ours.item[ours.row == b]) == (own in truth.item[truth.row == b])
-            for b, own in enumerate(store.ids[slots].tolist())
-        ]
-        return Health(len(slots), float(np.mean(itself)), recall)
+        ours, truth = self._answer(store, queries, k, None), self._exact(store, queries, k, None)
+        return compared(ours, truth, store.ids[slots], k)
 
     # --- keeping itself in shape -------------------------------------------------------------------------------------
 
-    def _seal(self) -> None:
-        """Pack the store and build the structure over all of it."""
-        store = self._require().packed()
-        self._store = store
+    def _seal(self, rows: Callable[[Ints], Floats], ids: Ints, aside: Path | None = None) -> None:
+        """Lay out a new store and build the structure over all of it.
+
+        Args:
+            rows: stored vectors by row number, int64[n] -> float32[n, D]; asked for block by block.
+            ids: int64[M], of each row.
+            aside: file for the vectors; None keeps them in memory.
+        """
+        self._store, self._state = None, object()  # vectors without a structure answer nothing
         self._radius = 0.0
-        if self.metric == "dot" and len(store.base):
-            self._radius = math.sqrt(float(np.max(np.einsum("md,md->m", store.base, store.base, dtype=np.float64))))
-        self._sealed = store.n_slots
-        self._changed = 0
-        self._build(self._into_space(store.base))
+        numbers: Ints = np.arange(len(ids))
+        if self.metric == "dot":
+            self._radius = max((longest(rows(numbers[s : s + _BLOCK])) for s in range(0, len(ids), _BLOCK)), default=0)
+        order = self._arranged(lambda some: self._into_space(rows(some)), len(ids))
+        shape = (len(ids), self.dim)
+        if aside is None or not len(ids):
+            base = np.empty(shape, np.float32)
+        else:
+            base = np.lib.format.open_memmap(aside, "w+", np.float32, shape).view(np.ndarray)
+        numbers = numbers if order is None else order
+        for start in range(0, len(ids), _BLOCK):
+            base[start : start + _BLOCK] = rows(numbers[start : start + _BLOCK])
+        self._sealed, self._changed = len(ids), 0
+        store = VectorStore(base, ids if order is None else ids[order])
+        self._store = store
+        try:
+            self._construct(store)
+        except BaseException:
+            self._store = None
+            raise
         self.rebuilds += 1
+
+    def _reseal(self) -> None:
+        store = self._require()
+        live = np.flatnonzero(store.alive)
+        self._seal(lambda rows: store.gather(live[rows]), store.ids[live])
 
     def _maintain(self, changed: int) -> None:
         store = self._require()
+        self._state = object()
         self._changed += changed
         if self._too_many_dead(store) or self._outgrown(store.n_live):
-            self._seal()
+            self._reseal()
             return
         tail = store.n_slots - self._sealed
         if tail > self.config.open_items:
             slots = np.arange(self._sealed, store.n_slots)
-            fits = self.metric != "dot" or _longest(store.gather(slots)) <= self._radius
+            fits = self.metric != "dot" or longest(store.gather(slots)) <= self._radius
             if fits and self._absorb(slots, self._into_space(store.gather(slots))):
                 self._sealed = store.n_slots
             elif not fits or tail > max(self.config.open_items, self.config.recheck * self._sealed):
-                self._seal()
+                self._reseal()
                 return
         if self._changed > self.config.recheck * max(1, store.n_live) and store.n_live > _SMALL:
             self._changed = 0
             if self._check(store, 64, self.config.seed).recall < self.config.floor:
-                self._seal()
+                self._reseal()
 
     def _too_many_dead(self, store: VectorStore) -> bool:
         return bool(store.n_slots - store.n_live > max(self.config.open_items, store.n_slots // 4))
 
-    def _stored_form(self, matrix: Floats) -> Floats:
-        """float32[n, D]: unit length for cosine, as it is otherwise."""
-        form: Floats = unit_rows(matrix) if self.metric == "cosine" else matrix
-        return form
-
     def _into_space(self, stored: Floats) -> Floats:
-        """Vectors in a space where the nearest by Euclidean distance has the best score: float32[n, D'].
-
-        For inner products one coordinate is added that gives all vectors the same length (and is zero in queries), so
-        D' is D + 1; otherwise the space is the stored form itself.
-        """
-        if self.metric != "dot":
-            return stored
-        squares = np.einsum("md,md->m", stored, stored, dtype=np.float64)
-        extra = np.sqrt(np.maximum(self._radius**2 - squares, 0.0)).astype(np.float32)
-        return np.concatenate([stored, extra[:, None]], axis=1)
+        return into_space(stored, self.metric, self._radius)
 
     def _ask_space(self, queries: Floats) -> Floats:
-        """Queries in the space of `_into_space`."""
-        if self.metric != "dot":
-            return queries
-        return np.concatenate([queries, np.zeros((len(queries), 1), np.float32)], axis=1)
+        return ask_space(queries, self.metric)
 
     # --- the structure: what a backend implements ---------------------------------------------------------------------
 
@@ -423,6 +394,29 @@ class VectorIndex:
         """Read back what `_write` wrote; the store is there already."""
         raise StageError(f"{type(self).__name__} does not implement _read().")
 
+    # What only a structure of our own has reason to replace.
+
+    def _arranged(self, space: Callable[[Ints], Floats], n: int) -> Ints | None:
+        """The order in which n rows get their slots, int64[n]; None keeps theirs. `space` gives vectors by row."""
+        return None
+
+    def _construct(self, store: VectorStore) -> None:
+        """Build over all slots of a new store."""
+        self._build(self._into_space(store.base))
+
+    def _near(
+        self, store: VectorStore, queries: Floats, k: int, wanted: int, allowed: Allowed | None, share: float
+    ) -> Hits:
+        """Hits by way of the structure; fewer than k per query where it came upon fewer."""
+        mask = store.alive if allowed is None else allowed.mask
+        candidates = self._candidates(queries, wanted, mask, share)
+        return finished(store, queries, candidates, self._sealed, mask, k, euclidean=self.metric == "euclidean")
+
+    def _among(self, store: VectorStore, queries: Floats, k: int, allowed: Allowed) -> Hits:
+        """The best of a few allowed vectors, exactly k per query."""
+        few = allowed.slots[None]
+        return finished(store, queries, few, store.n_slots, store.alive, k, euclidean=self.metric == "euclidean")
+
     # --- saving ------------------------------------------------------------------------------------------------------
 
     def save(self, folder: Path) -> None:
@@ -434,28 +428,25 @@ class VectorIndex:
         """
         with self._gate.reading:
             store = self._require()
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise Conflict(f"The folder '{folder.name}' is not empty.", hint="Save into a new folder.")
-            with folder_aside(folder) as work:
-                _write_rows(work / "vectors.npy", store)
-                np.save(work / "ids.npy", store.ids)
-                np.save(work / "alive.npy", store.alive)
+            with files.new_folder(folder) as work:
+                files.write_store(work, store)
                 if self._questions is not None:
                     np.save(work / "questions.npy", self._questions)
                 self._write(work)
-                manifest = {
-                    "format": FORMAT,
-                    "index": self.name,
-                    "config": self.config.model_dump(mode="json"),
-                    "metric": self.metric,
-                    "dim": self.dim,
-                    "fingerprint": self.fingerprint,
-                    "n_slots": store.n_slots,
-                    "sealed": self._sealed,
-                    "radius": self._radius,
-                    "changed": self._changed,
-                }
-                (work / "index.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+                files.write_manifest(
+                    work,
+                    {
+                        "index": self.name,
+                        "config": self.config.model_dump(mode="json"),
+                        "metric": self.metric,
+                        "dim": self.dim,
+                        "fingerprint": self.fingerprint,
+                        "n_slots": store.n_slots,
+                        "sealed": self._sealed,
+                        "radius": self._radius,
+                        "changed": self._changed,
+                    },
+                )
 
     @classmethod
     def load(cls, folder: Path, mmap: bool = True, *, fingerprint: str | None = None) -> Self:
@@ -472,142 +463,26 @@ class VectorIndex:
             VersionTooNew: written by a newer version.
             MissingExtra: the library of this index is not installed.
         """
-        try:
-            manifest = json.loads((folder / "index.json").read_text())
-            written, kind = int(manifest["format"]), str(manifest["index"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _corrupt(folder, error) from None
-        if written > FORMAT:
-            raise VersionTooNew(f"The index '{folder.name}' has format {written}.", hint="Update shortlist.")
-        if cls.name not in ("", kind):
-            raise BundleMismatch(f"The folder holds a '{kind}' index, not '{cls.name}'.", hint=f"Load it as '{kind}'.")
-        if fingerprint is not None and fingerprint != manifest.get("fingerprint"):
-            raise _other_model(fingerprint, str(manifest.get("fingerprint")))
-        made = cls if cls.name else load_row(kind, "index")
+        manifest = files.read_manifest(folder, cls.name, fingerprint)
+        made = cls if cls.name else load_row(manifest["index"], "index")
         index: Self = made(**manifest["config"])
         try:
             index._restore(folder, manifest, mmap)
         except (OSError, EOFError, KeyError, ValueError, RuntimeError) as error:
-            raise _corrupt(folder, error) from None
+            raise files.unreadable(folder, error) from None
         return index
 
     def _restore(self, folder: Path, manifest: dict[str, Any], mmap: bool) -> None:
         self.metric, self.dim = manifest["metric"], int(manifest["dim"])
         self.fingerprint = manifest["fingerprint"]
-        n_slots = int(manifest["n_slots"])
-        base = read_array(folder / "vectors.npy", mmap)
-        ids, alive = read_array(folder / "ids.npy", mmap), read_array(folder / "alive.npy", False)
-        if base.shape != (n_slots, self.dim) or len(ids) != n_slots or len(alive) != n_slots:
-            raise ValueError("the arrays differ in length from the manifest")
-        self._store = VectorStore(base, ids, alive)
+        self._store = files.read_store(folder, int(manifest["n_slots"]), self.dim, mmap=mmap)
         self._sealed, self._radius = int(manifest["sealed"]), float(manifest["radius"])
         self._changed = int(manifest["changed"])
         asked = folder / "questions.npy"
-        self._questions = read_array(asked, False) if asked.exists() else None
+        self._questions = files.read_array(asked) if asked.exists() else None
         self._read(folder, mmap)
 
     def _require(self) -> VectorStore:
         if self._store is None:
             raise NotFitted(f"The index '{self.name}' is empty.", hint="Call build(vectors) or load(folder) first.")
         return self._store
-
-
-def read_array(path: Path, mmap: bool) -> Array:
-    """An npy file without objects; mapped ones may be written to, which changes only this process's copy."""
-    with open(path, "rb") as file:
-        has_rows = np.lib.format.read_magic(file) and path.stat().st_size > 128
-    if mmap and has_rows:
-        return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False)).view(np.ndarray)
-    loaded: Array = np.load(path, allow_pickle=False)
-    return loaded
-
-
-def _write_rows(path: Path, store: VectorStore) -> None:
-    with open(path, "wb") as file:
-        shape = (store.n_slots, store.base.shape[1])
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for part in (store.base, store.late):
-            for start in range(0, len(part), 65_536):
-                file.write(np.ascontiguousarray(part[start : start + 65_536], "<f4").tobytes())
-
-
-def _matrix(given: Array, what: str, dim: int | None) -> Floats:
-    try:
-        matrix = np.ascontiguousarray(given, np.float32)
-    except (TypeError, ValueError):
-        raise BadRequest(f"The {what} are not numbers.", hint="Give a float32 matrix.", field=what) from None
-    if matrix.ndim != 2 or not matrix.shape[1]:
-        raise BadRequest(f"The {what} are not a matrix.", hint="Give one row per vector.", field=what)
-    if dim is not None and matrix.shape[1] != dim:
-        message = f"The {what} have {matrix.shape[1]} coordinates, the index has {dim}."
-        raise BadRequest(message, hint="Use the model the index was built with.", field=what)
-    if not usable(matrix):
-        raise BadRequest(
-            f"The {what} hold NaN, an infinity or a coordinate above 1e15.",
-            hint="Check the model that made them.",
-            field=what,
-        )
-    return matrix
-
-
-def _ids(given: Array, n: int) -> Ints:
-    ids = np.asarray(given)
-    if ids.shape != (n,) or (n and ids.dtype.kind not in "iu"):
-        raise BadRequest("The ids are not one whole number per vector.", hint="Give int64[n].", field="ids")
-    numbers: Ints = ids.astype(np.int64)
-    if n and (numbers.min() < 0 or len(np.unique(numbers)) < n):
-        raise BadRequest("An id is negative or comes twice.", hint="Give each vector its own id from 0.", field="ids")
-    return numbers
-
-
-def _usable_slots(store: VectorStore, allowed: Array) -> tuple[Array, int, Ints | None]:
-    """What a filter leaves of the live slots: uint8[n_slots] or, for lists of ids, the slots; and how many."""
-    given = np.asarray(allowed)
-    if given.ndim != 1 or (given.dtype.kind not in "biu" and len(given)):
-        raise BadRequest("The filter is neither bool[n] nor a list of ids.", hint="Give one of them.", field="allowed")
-    if given.dtype.kind == "b":
-        if store.is_plain:
-            mask = store.alive.copy()
-            covered = min(len(given), len(mask))
-            mask[:covered] &= given[:covered].view(np.uint8)
-            mask[covered:] = 0
-            # Plain ids say nothing of late slots that were all removed again; those are not alive.
-            return mask, int(np.count_nonzero(mask.view(np.bool_))), None
-        given = np.flatnonzero(given)
-    elif len(given) > 1 and not (given[1:] > given[:-1]).all():
-        given = np.unique(given)
-    slots = store.slots_of(given.astype(np.int64, copy=False))
-    slots = slots[slots >= 0]
-    return store.alive, len(slots), slots
-
-
-def _replaced(hits: Hits, rows: Ints, again: Hits) -> Hits:
-    """The hits, with those of some rows taken from another answer about just these rows."""
-    keep = ~np.isin(hits.row, rows)
-    row = np.concatenate([hits.row[keep], rows[again.row].astype(np.int32)])
-    order = np.argsort(row, kind="stable")
-    item = np.concatenate([hits.item[keep], again.item])[order]
-    return Hits(row[order], item, np.concatenate([hits.score[keep], again.score])[order])
-
-
-def _longest(vectors: Floats) -> float:
-    return math.sqrt(float(np.max(np.einsum("md,md->m", vectors, vectors, dtype=np.float64))))
-
-
-def _no_hits() -> Hits:
-    return Hits(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float32))
-
-
-def _other_model(asked: str, held: str) -> BundleMismatch:
-    return BundleMismatch(
-        f"The index holds vectors of model '{held}', not of '{asked}'.",
-        hint="Build the index from the vectors of the model that asks.",
-    )
-
-
-def _corrupt(folder: Path, error: Exception) -> BundleCorrupt:
-    return BundleCorrupt(
-        f"The index folder '{folder.name}' cannot be read ({type(error).__name__}).",
-        hint="Build the index again from the model's vectors.",
-    )

@@ -14,6 +14,7 @@ codes here). Cost: D + 13 bytes per vector in memory (17 for Euclidean distance)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,20 +22,28 @@ import numpy as np
 from numba import njit
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex, read_array
-from shortlist.index.kernels import keep_highest, offer, unheap
+from shortlist.core.types import Array, Floats, Hits, Ints
+from shortlist.index.allowed import Allowed
+from shortlist.index.answers import hits_of, replaced
+from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.files import read_array
 from shortlist.index.kmeans import centres_of, nearest_centre
+from shortlist.index.lists import search_few, search_lists
+from shortlist.index.vectors import VectorStore
 
-_ROOM = 4
 _ROOMY = 4096
 """Vectors below which the number of lists hardly matters."""
 _OUTGROWN = 2.0
 """So many times fewer lists than a new build would have call for one: four times the vectors."""
 _TYPICAL = 256
 """Stored vectors that stand in for typical queries."""
+_BLOCK = 65_536
+"""Vectors that are put into lists at once."""
 _RESCORES = (30, 60, 120, 240, 480)
-_PARTS = ("centres", "half", "start", "code", "slot", "bias", "low", "step")
+_PARTS = ("centres", "extra", "half", "start", "code", "slot", "bias", "low", "step")
+_FEW = 1024
+"""Allowed vectors that are scored one by one: to choose among the lists would cost more."""
+_ALL = np.empty(0, np.uint8)
 
 
 class IvfSq8Config(IndexConfig):
@@ -61,88 +70,155 @@ class IvfSq8(VectorIndex):
     name = "ivf_sq8"
     filters_inside = True
 
-    def _build(self, space: Floats) -> None:
+    # --- laying out --------------------------------------------------------------------------------------------------
+
+    def _arranged(self, space: Callable[[Ints], Floats], n: int) -> Ints | None:
+        """Slots in the order of the lists: what a query compares exactly then lies together, on disk too."""
         rng = np.random.default_rng(self.config.seed)
-        n_lists = max(1, round(self.config.lists * math.sqrt(len(space))))
-        chosen = np.sort(rng.permutation(len(space))[: self.config.sample * n_lists])
-        centres = centres_of(space[chosen], n_lists, sweeps=self.config.sweeps, seed=self.config.seed)
-        self._set_centres(centres)
-        vectors = space[:, : self.dim]
-        self._low = vectors.min(axis=0) if len(space) else np.zeros(self.dim, np.float32)
-        top = vectors.max(axis=0) if len(space) else np.zeros(self.dim, np.float32)
-        self._step = np.maximum((top - self._low) / np.float32(255), np.float32(1e-30))
-        self._start = np.zeros(len(self._half) + 1, np.int64)
-        self._code = np.empty((0, self.dim), np.uint8)
-        self._slot = np.empty(0, np.int32)
-        self._bias = np.empty(0, np.float32)
-        if len(space):
-            self._absorb(np.arange(len(space)), space)
+        n_lists = max(1, round(self.config.lists * math.sqrt(n)))
+        chosen = np.sort(rng.permutation(n)[: self.config.sample * n_lists])
+        self._set_centres(centres_of(space(chosen), n_lists, sweeps=self.config.sweeps, seed=self.config.seed))
+        if not n:
+            return None
+        group = np.empty(n, np.int32)
+        low, top = np.full(self.dim, np.inf, np.float32), np.full(self.dim, -np.inf, np.float32)
+        for first in range(0, n, _BLOCK):
+            block = space(np.arange(first, min(n, first + _BLOCK)))
+            group[first : first + _BLOCK] = self._list_of(block)
+            low, top = np.minimum(low, block[:, : self.dim].min(0)), np.maximum(top, block[:, : self.dim].max(0))
+        self._low, self._step = low, np.maximum((top - low) / np.float32(255), np.float32(1e-30))
+        self._start = _starts(group, len(self._half))
+        order: Ints = np.argsort(group, kind="stable")
+        return order
+
+    def _construct(self, store: VectorStore) -> None:
+        n = store.n_slots
+        self._code = np.empty((n, self.dim), np.uint8)
+        self._slot = np.arange(n, dtype=np.int32)
+        self._bias = np.empty(n if self.metric == "euclidean" else 0, np.float32)
+        if not n:
+            self._low, self._step = np.zeros(self.dim, np.float32), np.ones(self.dim, np.float32)
+            self._start = np.zeros(len(self._half) + 1, np.int64)
+        for first in range(0, n, _BLOCK):
+            block = store.base[first : first + _BLOCK]
+            encode(block, self._low, self._step, self._code[first : first + _BLOCK])
+            if self.metric == "euclidean":
+                self._bias[first : first + _BLOCK] = _half_squares(block)
+        self._find_places()
         self.rescore = self.config.rescore or _RESCORES[0]
         self.probes = self.config.probes or len(self._half)
-        if len(space) and not (self.config.rescore and self.config.probes):
-            self._tune()
+        if n and not (self.config.rescore and self.config.probes):
+            self._tune(store)
 
     def _set_centres(self, centres: Floats) -> None:
         # Only the coordinates a query has take part in products; the added one is zero there.
-        self._half = (0.5 * np.einsum("cd,cd->c", centres, centres)).astype(np.float32)
+        self._half = _half_squares(centres)
         self._centres = np.ascontiguousarray(centres[:, : self.dim])
         self._extra = np.ascontiguousarray(centres[:, self.dim :])
+
+    def _list_of(self, space: Floats) -> Ints:
+        return nearest_centre(space, np.concatenate([self._centres, self._extra], axis=1))
+
+    def _find_places(self) -> None:
+        """Where the code of each slot is, unless codes are in the order of slots as they are after a build."""
+        self._place: Ints | None = None
+        if len(self._slot) and not (self._slot[-1] == len(self._slot) - 1 and (np.diff(self._slot) == 1).all()):
+            self._place = np.full(self._sealed, -1, np.int32)
+            self._place[self._slot] = np.arange(len(self._slot), dtype=np.int32)
 
     def _absorb(self, slots: Ints, space: Floats) -> bool:
         """Sort new vectors into their lists, dropping what was removed, in one pass over the codes."""
         if not len(self._half):
             return False
-        group = nearest_centre(space, np.concatenate([self._centres, self._extra], axis=1))
         store = self._require()
-        old_group = np.repeat(np.arange(len(self._half)), np.diff(self._start))
-        kept = store.alive[self._slot] > 0
-        all_group = np.concatenate([old_group[kept], group])
-        order = np.argsort(all_group, kind="stable")
-        code = np.empty((len(order), self.dim), np.uint8)
-        _merge_codes(self._code, np.flatnonzero(kept), space, self._low, self._step, order, code)
-        self._code = code
+        old_group = np.repeat(np.arange(len(self._half), dtype=np.int32), np.diff(self._start))
+        kept = np.flatnonzero(store.alive[self._slot])
+        group = np.concatenate([old_group[kept], self._list_of(space).astype(np.int32)])
+        order = np.argsort(group, kind="stable")
+        new = np.empty((len(slots), self.dim), np.uint8)
+        encode(space, self._low, self._step, new)
+        self._code = merged(self._code, kept, new, order)
         self._slot = np.concatenate([self._slot[kept], slots.astype(np.int32)])[order]
         if self.metric == "euclidean":
-            squares = (0.5 * np.einsum("md,md->m", space, space)).astype(np.float32)
-            self._bias = np.concatenate([self._bias[kept], squares])[order]
-        self._start = np.zeros(len(self._half) + 1, np.int64)
-        np.cumsum(np.bincount(all_group, minlength=len(self._half)), out=self._start[1:])
+            self._bias = np.concatenate([self._bias[kept], _half_squares(space)])[order]
+        self._start = _starts(group, len(self._half))
+        self._sealed = store.n_slots
+        self._find_places()
         return True
 
     def _outgrown(self, n: int) -> bool:
         return n > _ROOMY and bool(self.config.lists * math.sqrt(n) > _OUTGROWN * len(self._half))
 
+    # --- asking ------------------------------------------------------------------------------------------------------
+
     def _wanted(self, k: int) -> int:
         return max(2 * k, self.rescore)
 
-    def _candidates(self, queries: Floats, n: int, mask: Array, share: float) -> Ints:
-        # The neighbours among few allowed vectors lie farther away, in more lists; the square root was measured to
-        # hold the recall from 100 % down to the selectivity at which exact scoring takes over.
-        probes = min(len(self._half), math.ceil(self.probes / math.sqrt(max(share, 1e-6))))
-        return self._scan(queries, n, mask, probes)
+    def _near(
+        self, store: VectorStore, queries: Floats, k: int, wanted: int, allowed: Allowed | None, share: float
+    ) -> Hits:
+        by_id = _ALL if allowed is None else allowed.by_id
+        return self._scan(store, queries, k, wanted, by_id, self._probes(share))
 
-    def _scan(self, queries: Floats, n: int, mask: Array, probes: int) -> Ints:
-        out = np.empty((len(queries), n), np.int64)
-        scan(
-            queries, self._centres, self._half, self._start, self._code, self._slot, self._bias,
-            self._low, self._step, mask, probes, out,
+    def _probes(self, share: float) -> int:
+        """Lists to open: the neighbours among few allowed vectors lie farther away, in more of them.
+
+        The square root was measured to hold the recall from all vectors down to one in a hundred.
+        """
+        return min(len(self._half), math.ceil(self.probes / math.sqrt(max(share, 1e-6))))
+
+    def _scan(self, store: VectorStore, queries: Floats, k: int, wanted: int, by_id: Array, probes: int) -> Hits:
+        n = len(queries)
+        item, score, found = np.empty((n, k), np.int64), np.empty((n, k)), np.empty(n, np.int64)
+        search_lists(
+            queries, self._centres, self._half, self._step, self._start, self._code, self._slot, self._bias, probes,
+            wanted, store.base, store.late, store.ids, store.alive, by_id, self._sealed, item, score, found,
         )  # fmt: skip
-        return out
+        return hits_of(item, score, found)
 
-    def _tune(self) -> None:
+    def _among(self, store: VectorStore, queries: Floats, k: int, allowed: Allowed) -> Hits:
+        wanted = self._wanted(k)
+        if allowed.n <= max(_FEW, 4 * wanted) or len(self._half) < 2:
+            return super()._among(store, queries, k, allowed)
+        place, fresh = self._places(allowed.slots)
+        n = len(queries)
+        item, score, found = np.empty((n, k), np.int64), np.empty((n, k)), np.empty(n, np.int64)
+        search_few(
+            queries, self._centres, self._half, self._step, self._start, self._code, self._slot, self._bias,
+            self._probes(allowed.n / store.n_slots), wanted, store.base, store.late, store.ids, store.alive, place,
+            fresh, item, score, found,
+        )  # fmt: skip
+        hits = hits_of(item, score, found)
+        if len(hits) == n * k:
+            return hits
+        short = np.flatnonzero(found < k)
+        return replaced(hits, short, super()._among(store, queries[short], k, allowed))
+
+    def _places(self, slots: Ints) -> tuple[Ints, Ints]:
+        """Where the codes of ascending slots are, in order, and the slots that have none yet."""
+        if not len(slots) or slots[-1] < self._sealed:
+            place, fresh = slots, slots[:0]
+        else:
+            known = int(np.searchsorted(slots, self._sealed))
+            place, fresh = slots[:known], slots[known:]
+        if self._place is not None:
+            place = np.sort(self._place[place]).astype(np.int64)
+        return place, fresh
+
+    # --- tuning ------------------------------------------------------------------------------------------------------
+
+    def _tune(self, store: VectorStore) -> None:
         """Measure the fewest candidates and lists that reach the recall asked for on typical queries."""
-        store = self._require()
         questions, spare = self._questions, 0
         if questions is None:
             # A stored vector finds itself in the first list; only its other neighbours tell anything.
             slots = np.random.default_rng(self.config.seed).permutation(store.n_slots)[:_TYPICAL]
             questions, spare = store.gather(slots), min(1, store.n_live - 1)
         k = min(10 + spare, store.n_live)
-        truth = self._exact(store, questions, store.alive, k).score.reshape(-1, k)[:, -1]
+        truth = self._exact(store, questions, k, None).score.reshape(-1, k)[:, -1]
 
         def recall(probes: int) -> float:
-            candidates = self._scan(questions, self._wanted(k), store.alive, probes)
-            hits = self._finish(store, questions, candidates, store.n_slots, store.alive, k)
+            hits = self._scan(store, questions, k, self._wanted(k), _ALL, probes)
             good = np.count_nonzero(hits.score >= truth[hits.row])
             return (good / len(questions) - spare) / (k - spare)
 
@@ -162,115 +238,50 @@ class IvfSq8(VectorIndex):
                     few = middle + 1
             self.probes = few
 
+    # --- saving ------------------------------------------------------------------------------------------------------
+
     def _write(self, folder: Path) -> None:
-        for name in (*_PARTS, "extra"):
+        for name in _PARTS:
             np.save(folder / f"{name}.npy", getattr(self, f"_{name}"))
         np.save(folder / "tuned.npy", np.array([self.probes, self.rescore]))
 
     def _read(self, folder: Path, mmap: bool) -> None:
-        for name in (*_PARTS, "extra"):
-            setattr(self, f"_{name}", read_array(folder / f"{name}.npy", mmap and name == "code"))
-        self.probes, self.rescore = (int(n) for n in read_array(folder / "tuned.npy", False))
+        for name in _PARTS:
+            setattr(self, f"_{name}", read_array(folder / f"{name}.npy"))
+        self.probes, self.rescore = (int(n) for n in read_array(folder / "tuned.npy"))
         if len(self._code) != len(self._slot) or self._code.shape[1] != self.dim:
             raise ValueError("the lists differ in length from the vectors")
+        self._find_places()
+
+
+def _half_squares(space: Floats) -> Floats:
+    half: Floats = (0.5 * np.einsum("md,md->m", space, space)).astype(np.float32)
+    return half
+
+
+def _starts(group: Ints, n_lists: int) -> Ints:
+    start = np.zeros(n_lists + 1, np.int64)
+    np.cumsum(np.bincount(group, minlength=n_lists), out=start[1:])
+    return start
 
 
 @njit(cache=True, nogil=True)
-def _merge_codes(old: Array, kept: Array, space: Array, low: Array, step: Array, order: Array, code: Array) -> None:
-    """Codes in list order: entries below len(kept) are old ones, the others are encoded now."""
+def encode(vectors: Array, low: Array, step: Array, code: Array) -> None:
+    """Levels 0 to 255 of each coordinate of float32[n, >= D], into uint8[n, D]; what lies outside is cut."""
+    for i in range(code.shape[0]):
+        for f in range(len(low)):
+            level = np.round((vectors[i, f] - low[f]) / step[f])
+            code[i, f] = np.uint8(min(max(level, 0.0), 255.0))
+
+
+@njit(cache=True, nogil=True)
+def merged(old: Array, kept: Array, new: Array, order: Array) -> Array:
+    """uint8[n, D], rows of old[kept] followed by new, in the given order, without a copy of all between."""
+    out = np.empty((len(order), old.shape[1]), np.uint8)
     for p in range(len(order)):
         source = order[p]
         if source < len(kept):
-            code[p] = old[kept[source]]
+            out[p] = old[kept[source]]
         else:
-            for f in range(len(low)):
-                level = np.round((space[source - len(kept), f] - low[f]) / step[f])
-                code[p, f] = np.uint8(min(max(level, 0.0), 255.0))
-
-
-# Reassociation makes vector lanes of the sums; approximate scores only choose whom to compare exactly.
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _code_scores(weight: Array, code: Array, first: int, last: int, out: Array) -> None:
-    for p in range(first, last):
-        total = np.float32(0.0)
-        for f in range(len(weight)):
-            total += weight[f] * np.float32(code[p, f])
-        out[p - first] = total
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _centre_scores(query: Array, centres: Array, half: Array, out: Array) -> None:
-    for c in range(centres.shape[0]):
-        total = np.float32(0.0)
-        for f in range(len(query)):
-            total += query[f] * centres[c, f]
-        out[c] = total - half[c]
-
-
-@njit(cache=True, nogil=True)
-def scan(
-    queries: Array,
-    centres: Array,
-    half: Array,
-    start: Array,
-    code: Array,
-    slot: Array,
-    bias: Array,
-    low: Array,
-    step: Array,
-    mask: Array,
-    probes: int,
-    out: Array,
-) -> None:
-    """Best slots by code of each query over its nearest `probes` lists, in no order, into int64[B, R]."""
-    n_lists, limit = len(half), out.shape[1]
-    longest = 0
-    for c in range(n_lists):
-        longest = max(longest, start[c + 1] - start[c])
-    near = np.empty(n_lists, np.float32)
-    buffer = np.empty(longest, np.float32)
-    # Candidates gather in a reservoir several times as large as wanted and are thinned when it is full: an entry costs
-    # a store instead of a walk through a heap.
-    room = _ROOM * limit
-    score = np.empty(room, np.float32)
-    best = np.empty(room, np.int64)
-    list_score = np.empty(probes, np.float32)
-    list_number = np.empty(probes, np.int64)
-    weight = np.empty(len(step), np.float32)
-    euclidean = len(bias) > 0
-    for b in range(queries.shape[0]):
-        query = queries[b]
-        for f in range(len(weight)):
-            weight[f] = query[f] * step[f]
-        _centre_scores(query, centres, half, near)
-        n_near = 0
-        for c in range(n_lists):
-            if n_near < probes or near[c] > list_score[0]:
-                n_near = offer(list_score, list_number, n_near, probes, near[c], c)
-        # Nearest lists first: the bar that candidates have to pass then rises early.
-        unheap(list_score, list_number, n_near)
-        held = 0
-        bar = np.float32(-np.inf)
-        for j in range(n_near):
-            first, last = start[list_number[j]], start[list_number[j] + 1]
-            _code_scores(weight, code, first, last, buffer)
-            for p in range(first, last):
-                value = buffer[p - first]
-                if euclidean:
-                    value -= bias[p]
-                if value < bar:
-                    continue
-                number = slot[p]
-                if mask[number] == 0:
-                    continue
-                score[held], best[held] = value, number
-                held += 1
-                if held == room:
-                    keep_highest(score, best, held, limit)
-                    held = limit
-                    bar = score[:limit].min()
-        if held > limit:
-            keep_highest(score, best, held, limit)
-            held = limit
-        out[b, :held] = best[:held]
-        out[b, held:] = -1
+            out[p] = new[source - len(kept)]
+    return out

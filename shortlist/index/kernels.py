@@ -43,6 +43,25 @@ def unit_rows(rows: Array) -> Array:
 
 
 @njit(cache=True, nogil=True)
+def prepared(rows: Array, unit: bool, out: Array) -> bool:
+    """Copy rows, divided by their length if `unit`; False when one of them is not `usable`."""
+    for i in range(rows.shape[0]):
+        row, copy = rows[i], out[i]
+        total = 0.0
+        for f in range(rows.shape[1]):
+            value = row[f]
+            if not abs(value) <= LARGEST:
+                return False
+            copy[f] = value
+            total += np.float64(value) * np.float64(value)
+        if unit and total > 0.0:
+            scale = 1.0 / np.sqrt(total)
+            for f in range(rows.shape[1]):
+                copy[f] = np.float32(row[f] * scale)
+    return True
+
+
+@njit(cache=True, nogil=True)
 def sink(score: Array, key: Array, n: int) -> None:
     """Restore a heap of n entries whose root was replaced; the root is the worst: lowest score, then largest key."""
     at = 0

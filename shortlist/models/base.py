@@ -187,7 +187,10 @@ class Model:
                 "This model was loaded without its data, so it does not know external ids.",
                 hint="Ask it through the pipeline or bundle it was published with.",
             )
-        return load_row("standard", "facade")(self, self._data)
+        kept = getattr(self, "_facade", None)
+        if kept is None or kept.model is not self or kept.data is not self._data:
+            kept = self._facade = load_row("standard", "facade")(self, self._data)
+        return kept
 
 
 class CatalogueModel(Model):

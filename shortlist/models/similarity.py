@@ -1,14 +1,14 @@
 """How alike two sparse vectors are: by counts of what they share, by angle, or by agreement of ratings.
 
-One kernel serves item neighbours (vectors over users) and user neighbours (vectors over items): it compares a block of
-rows with a whole population through sparse products, so its memory is the number of pairs that share anything.
+A block of rows is compared with a whole population through sparse products, so the memory is the number of pairs that
+share anything: what `user_knn` does with each request. Where every vector meets every other, `neighbours` gives the
+same numbers from compiled code that keeps only the best.
 Pearson follows Resnick et al., "GroupLens", CSCW 1994: means are taken over the common entries only. Adjusted cosine
 follows Sarwar et al., "Item-based Collaborative Filtering Recommendation Algorithms", WWW 2001.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -17,7 +17,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from shortlist.core.types import Floats
 from shortlist.models.base import ModelConfig
-from shortlist.models.sparse import best_per_row, keep_stored, row_of
+from shortlist.models.sparse import keep_stored, row_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -205,27 +205,6 @@ class NeighbourConfig(ModelConfig):
             min_common=self.min_common,
             asymmetry=self.asymmetry,
         )
-
-
-def neighbour_rows(
-    by_place: csr_array, settings: NeighbourConfig, *, neighbours: int | None, block_cells: int
-) -> Iterator[csr_array]:
-    """CSR float64[m, N] blocks of each vector's nearest others, a slab at a time; itself is left out.
-
-    Args:
-        by_place: CSR float64[D, N], column n is vector n.
-        settings: what likeness is.
-        neighbours: kept per vector; None keeps all that share anything.
-        block_cells: most pairs worked on at once.
-    """
-    population = Population.of(by_place, settings.similarity)
-    vectors = by_place.T.tocsr()  # [N, D]
-    n = vectors.shape[0]
-    step = max(1, block_cells // max(n, 1))
-    for start in range(0, n, step):
-        block = settings.alike(population, vectors[start : start + step])
-        block = keep_stored(block, block.indices != row_of(block) + start)
-        yield best_per_row(block, neighbours or n)
 
 
 def _places(flat: csr_array, measure: Measure) -> Floats:

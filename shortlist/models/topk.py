@@ -44,6 +44,35 @@ def banned(*parts: History | None) -> History | None:
     return History(item, np.zeros(len(item)), offsets_of(np.bincount(row, minlength=len(given[0]))))
 
 
+def listed(table: History, row: Ints, item: Ints, n_items: int) -> Array:
+    """bool[N], whether the table of B requests holds item[j] for request row[j].
+
+    Args:
+        table: ragged, in any order; ids outside 0..M-1 are ignored.
+        row: int[N], sorted.
+        item: int[N] within 0..M-1.
+        n_items: M.
+    """
+    out = np.zeros(len(row), bool)
+    if len(table.item) and len(row):
+        # Asked of numpy, zeros cost nothing until they are touched.
+        _listed(table.offsets, table.item, row, item, np.zeros(n_items, np.int32), out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _listed(offsets: Array, held: Array, row: Array, item: Array, mark: Array, out: Array) -> None:
+    j = 0
+    while j < len(row):
+        b = row[j]
+        for t in range(offsets[b], offsets[b + 1]):
+            if 0 <= held[t] < len(mark):
+                mark[held[t]] = b + 1
+        while j < len(row) and row[j] == b:
+            out[j] = mark[item[j]] == b + 1
+            j += 1
+
+
 def top_k(
     score_block: Callable[[Requests], Any], requests: Requests, k: int, *, n_items: int, exclude: History | None = None
 ) -> Hits:

@@ -152,8 +152,8 @@ def list_frame(data: Dataset, ids: Sequence[str], slates: Slates) -> pl.DataFram
     table = slates.candidates
     return pl.DataFrame(
         {
-            "user_id": [ids[b] for b in table.row.tolist()],
-            "item_id": data.items.decode(table.item),
+            "user_id": pl.Series(ids, dtype=pl.String).gather(table.row),
+            "item_id": pl.Series(data.items.ids, dtype=pl.String).gather(table.item),
             "score": table.cols["score"],
             "rank": rank_within(table.row) + 1,
         },

@@ -241,14 +241,15 @@ class Runner:
             if stage.may_wait and not run.strict:
                 waiting[id(stage)] = self._start(stage, "source", partial(stage.fetch, requests), n, run)
         results: dict[int, Hits] = {}
-        # Those in this process first: they work while the others wait.
+        # Those in this process first: they work while the others wait. Each group keeps the order of the spec.
         for stage in sorted(active, key=lambda stage: id(stage) in waiting):
             if id(stage) in waiting:
                 call = waiting[id(stage)]
                 found = None if call is None else self._try(stage, "source", call.result, n, run)
             else:
                 began[id(stage)] = perf_counter()
-                found = self._try(stage, "source", partial(stage.fetch, requests), n, run)
+                work = partial(_behind if _waits_its_turn(stage, requests) else _ask, stage, requests, results)
+                found = self._try(stage, "source", work, n, run)
             if found is not None:
                 results[id(stage)] = checks.hits(stage, found, n, n_items)
                 run.note(stage, "source", n, len(found), began[id(stage)])
@@ -355,6 +356,29 @@ def _no_rows(source_names: tuple[str, ...]) -> Candidates:
     empty = np.empty(0)
     cols = {f"score.{name}": empty for name in source_names} | {"score": empty, "sources": np.empty(0, np.uint64)}
     return Candidates(np.empty(0, np.int32), np.empty(0, np.int64), 0, cols)
+
+
+def _waits_its_turn(stage: Any, requests: Requests) -> bool:
+    """Whether a source only fills up what others left short; in a further round it is asked like any other."""
+    return bool(getattr(stage.config, "behind", False)) and "wider" not in requests.cols
+
+
+def _ask(stage: Any, requests: Requests, results: dict[int, Hits]) -> Any:
+    return stage.fetch(requests)
+
+
+def _behind(stage: Any, requests: Requests, results: dict[int, Hits]) -> Any:
+    """Hits for the requests that have fewer than they want so far."""
+    have = np.zeros(len(requests), np.int64)
+    for hits in results.values():
+        have += np.bincount(hits.row, minlength=len(requests))
+    short = np.flatnonzero(have < requests.k)
+    if not len(short):
+        return _NOTHING
+    found = stage.fetch(requests if len(short) == len(requests) else requests.take(short))
+    if not isinstance(found, Hits) or len(short) == len(requests):
+        return found
+    return Hits(short.astype(np.int32)[found.row], found.item, found.score)
 
 
 def _weigh(merger: Any, requests: Requests, table: Candidates, behind: Lists) -> tuple[Any, Any]:

@@ -120,6 +120,53 @@ class Ledger(Protocol):
         ...
 
 
+@runtime_checkable
+class FeatureStore(Protocol):
+    """Small values by key: what features are computed from, kept where several processes can read it.
+
+    A space holds the values of one layout; whoever reads another layout reads another space. What is here is a fold
+    over the event log and may be thrown away; `seq` says how far that fold has come.
+    """
+
+    def get_many(self, space: str, keys: Sequence[str]) -> list[bytes | None]:
+        """The values of all keys, in their order, in one round trip; None where there is none or its time is over.
+
+        Raises:
+            StoreUnavailable, StoreTimeout: it does not answer.
+        """
+        ...
+
+    def put_many(self, space: str, rows: Mapping[str, bytes], seq: int, ttl_s: float | None = None) -> None:
+        """Store values and the place of the log up to which they are folded: all of it, or nothing.
+
+        Args:
+            space: name of the layout.
+            rows: values by key; an empty value removes the key.
+            seq: place in the log; `seq` of this space from now on.
+            ttl_s: seconds after which the values are gone; None keeps them.
+
+        Raises:
+            StoreUnavailable, StoreTimeout: nothing of it may be relied on.
+        """
+        ...
+
+    def seq(self, space: str) -> int:
+        """The place given last, 0 before the first."""
+        ...
+
+    def erase(self, keys: Sequence[str]) -> int:
+        """Remove keys from every space. Returns: how many values went."""
+        ...
+
+    def count(self, space: str) -> int:
+        """Values that can be read."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; may be called twice."""
+        ...
+
+
 def check_limit(limit: int) -> int:
     """The limit itself.
 

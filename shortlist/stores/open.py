@@ -2,7 +2,7 @@
 
 The scheme picks the row of the registry, the rest is the store's own affair. A scheme that exists but cannot serve the
 kind says which ones can; a misspelt one suggests the nearest. Adding a store is one file and one registry row of kind
-"event_log" or "ledger" whose name is the scheme and whose class has `from_url(place, options)`.
+"event_log", "feature_store" or "ledger" whose name is the scheme and whose class has `from_url(place, options)`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from urllib.parse import parse_qsl
 
 from shortlist.core.errors import BadConfig, UnknownName
 from shortlist.core.registry import load, rows
-from shortlist.stores.base import EventLog, Ledger
+from shortlist.stores.base import EventLog, FeatureStore, Ledger
 
-KINDS = ("event_log", "ledger")
+KINDS = ("event_log", "feature_store", "ledger")
 # The settings call the log by what is in it.
-ALIASES: Mapping[str, str] = {"events": "event_log"}
+ALIASES: Mapping[str, str] = {"events": "event_log", "features": "feature_store"}
 
 
 @overload
 def open_store(kind: Literal["event_log", "events"], url: str) -> EventLog: ...
+@overload
+def open_store(kind: Literal["feature_store", "features"], url: str) -> FeatureStore: ...
 @overload
 def open_store(kind: Literal["ledger"], url: str) -> Ledger: ...
 
@@ -30,11 +32,12 @@ def open_store(kind: str, url: str) -> Any:
     """Open a store.
 
     Args:
-        kind: "event_log" (or "events", as in the settings) or "ledger".
-        url: `memory:` or `sqlite:PATH`, with options as `?max_rows=1000` (ledgers).
+        kind: "event_log" (or "events", as in the settings), "feature_store" (or "features") or "ledger".
+        url: `memory:` or `sqlite:PATH`, with options as `?max_rows=1000` (ledgers); for features also
+            `redis://host:port/0`.
 
     Returns:
-        An `EventLog` or a `Ledger`; close it when done.
+        An `EventLog`, a `FeatureStore` or a `Ledger`; close it when done.
 
     Raises:
         UnknownName: no such kind or scheme; suggests the nearest.

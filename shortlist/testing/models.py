@@ -23,6 +23,7 @@ from shortlist.core.errors import BadConfig, EmptyTraining, NotFitted, Shortlist
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.data.vocab import Vocab
+from shortlist.models.base import CatalogueModel
 from shortlist.testing.worlds import requests_for, small_log
 
 Make = Callable[[], Any]
@@ -89,6 +90,22 @@ def hits_are_well_formed(make: Make) -> None:
         scores = [score for _, score in rows]
         assert len(items) == len(set(items)) <= 7
         assert scores == sorted(scores, reverse=True)
+
+
+def what_is_excluded_never_comes_back(make: Make) -> None:
+    """A catalogue model that leaves items out while searching gives the list that dropping them afterwards gives."""
+    model, data, requests = _blocks(make)
+    if not isinstance(model, CatalogueModel):
+        return
+    everything = _by_request(model.retrieve(requests, data.n_items), len(requests))
+    rng = np.random.default_rng(0)
+    banned = History.of(
+        [rng.integers(-2, data.n_items + 3, rng.integers(0, 12)).tolist() for _ in range(len(requests))]
+    )
+    found = _by_request(model.retrieve(requests, 6, exclude=banned), len(requests))
+    for b, rows in enumerate(everything):
+        out = set(banned.one(b).tolist())
+        assert found[b] == [(item, score) for item, score in rows if item not in out][:6]
 
 
 def unknown_users_and_items_never_raise(make: Make) -> None:
@@ -185,6 +202,7 @@ MODEL_CHECKS: Mapping[str, Check] = {
         refuses_questions_before_fit,
         refuses_an_empty_log,
         hits_are_well_formed,
+        what_is_excluded_never_comes_back,
         unknown_users_and_items_never_raise,
         one_equals_many,
         scoring_rows_agrees_with_retrieval,

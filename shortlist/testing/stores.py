@@ -1,7 +1,8 @@
 """The specification of the stores, as code: whatever passes these checks may be used.
 
-Each check takes a function that makes a fresh, empty store; `check_event_log` and `check_ledger` run them all and raise
-`AssertionError` with a sentence that says which promise was broken. Authors of stores call them from a test:
+Each check takes a function that makes a fresh, empty store; `check_event_log`, `check_ledger` and `check_feature_store`
+run them all and raise `AssertionError` with a sentence that says which promise was broken. Authors of stores call them
+from a test:
 
     def test_my_log():
         check_event_log(lambda: MyEventLog(fresh_name()))
@@ -15,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from shortlist.core.errors import BadRequest, ShortlistError
-from shortlist.stores.base import EventLog, Ledger
+from shortlist.stores.base import EventLog, FeatureStore, Ledger
 from shortlist.stores.events import Event, parse_event
 
 NOW = 1_800_000_000.0
@@ -282,6 +283,111 @@ def check_bound(make: Callable[[int], Ledger]) -> None:
     ledger.record(*(decision(n, "u1") for n in (20, 21, 22)))
     _same([d["request_id"] for d in ledger.recent()], ["r22", "r21", "r20", "r11", "r9"], "gaps do not count")
     ledger.close()
+
+
+# --- feature store ----------------------------------------------------------------------------------------------------
+
+
+def finds_values(make: Callable[[], FeatureStore]) -> None:
+    """Values come back by key, in the order asked, whatever bytes they hold; spaces do not mix."""
+    store = make()
+    _same(store.get_many("a", ["x", "y"]), [None, None], "a fresh store has nothing")
+    _same((store.get_many("a", []), store.seq("a"), store.count("a")), ([], 0, 0), "a fresh store counts nothing")
+    every = bytes(range(256)) * 40
+    store.put_many("a", {"x": every, "user:Grüße 😀:": b"1"}, 7)
+    store.put_many("b", {"x": b"other"}, 3)
+    _same(store.get_many("a", ["user:Grüße 😀:", "z", "x", "x"]), [b"1", None, every, every], "values come in order")
+    _same(store.get_many("b", ["x", "user:Grüße 😀:"]), [b"other", None], "spaces do not mix")
+    _same((store.seq("a"), store.seq("b"), store.seq("c")), (7, 3, 0), "each space has its place in the log")
+    _same((store.count("a"), store.count("b"), store.count("c")), (2, 1, 0), "values are counted by space")
+    store.close()
+
+
+def replaces_and_removes_values(make: Callable[[], FeatureStore]) -> None:
+    """A second value replaces the first; an empty one removes it; no values still move the place."""
+    store = make()
+    store.put_many("a", {"x": b"1", "y": b"2"}, 1)
+    store.put_many("a", {"x": b"3", "y": b""}, 2)
+    _same(store.get_many("a", ["x", "y"]), [b"3", None], "the latest value stands, an empty one is none")
+    store.put_many("a", {}, 9)
+    _same((store.count("a"), store.seq("a")), (1, 9), "the place moves without values")
+    store.close()
+
+
+def forgets_in_time(make: Callable[[], FeatureStore]) -> None:
+    """A value with a time to live is gone after it; one written again lives on."""
+    import time
+
+    store = make()
+    store.put_many("a", {"x": b"1", "y": b"2", "z": b"3"}, 1, ttl_s=0.05)
+    store.put_many("a", {"y": b"4"}, 2)
+    store.put_many("a", {"z": b"5"}, 3, ttl_s=60.0)
+    time.sleep(0.12)
+    _same(store.get_many("a", ["x", "y", "z"]), [None, b"4", b"5"], "a value is gone after its time, not before")
+    _same(store.count("a"), 2, "what is gone is not counted")
+    store.close()
+
+
+def erases_keys(make: Callable[[], FeatureStore]) -> None:
+    """A key is removed from every space; other keys and places stay."""
+    store = make()
+    store.put_many("a", {"user:u1": b"1", "user:u2": b"2"}, 4)
+    store.put_many("b", {"user:u1": b"3", "item:u1": b"4"}, 5)
+    _same(store.erase(["user:u1", "user:u9"]), 2, "erase says how many values went")
+    _same(store.get_many("a", ["user:u1", "user:u2"]), [None, b"2"], "the key is gone from one space")
+    _same(store.get_many("b", ["user:u1", "item:u1"]), [None, b"4"], "and from the other")
+    _same((store.erase(["user:u1"]), store.erase([])), (0, 0), "a second erasure finds nothing")
+    _same((store.seq("a"), store.seq("b")), (4, 5), "places stay")
+    store.close()
+
+
+def reads_many_at_once(make: Callable[[], FeatureStore]) -> None:
+    """Two thousand keys in one call, and reads beside writes see whole values."""
+    store = make()
+    rows = {f"item:{n}": bytes([n % 256]) * (n % 700) for n in range(2_000)}
+    store.put_many("a", rows, 1)
+    keys = [f"item:{n}" for n in range(1_999, -1, -1)]
+    _same(store.get_many("a", keys), [rows[key] or None for key in keys], "many keys come back at once")
+    failures: list[Any] = []
+
+    def write() -> None:
+        for n in range(40):
+            store.put_many("a", {"p": bytes([n]) * 5_000, "q": bytes([n]) * 5_000}, n)
+
+    def look() -> None:
+        for _ in range(40):
+            found = [value for value in store.get_many("a", ["p", "q"]) if value is not None]
+            failures.extend(value[:9] for value in found if len(value) != 5_000 or len(set(value)) != 1)
+
+    threads = [threading.Thread(target=work) for work in (write, look, look, look)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _same(failures, [], "no reader sees half a value")
+    store.close()
+
+
+FEATURE_STORE_CHECKS: tuple[Callable[[Callable[[], FeatureStore]], None], ...] = (
+    finds_values,
+    replaces_and_removes_values,
+    forgets_in_time,
+    erases_keys,
+    reads_many_at_once,
+)
+
+
+def check_feature_store(make: Callable[[], FeatureStore]) -> None:
+    """Run every check of the feature store.
+
+    Args:
+        make: gives a fresh, empty store at each call.
+
+    Raises:
+        AssertionError: names the broken promise.
+    """
+    for check in FEATURE_STORE_CHECKS:
+        check(make)
 
 
 # --- private ----------------------------------------------------------------------------------------------------------

@@ -367,8 +367,8 @@ def test_the_given_array_is_copied(backend, metric):
 
 
 def test_self_check(backend, metric):
-    health = built(backend, metric).self_check(50)
-    assert health.n == 50
+    health = built(backend, metric).self_check(300)
+    assert health.n == 300
     assert health.found_itself >= 0.95
     assert health.recall >= 0.95
 

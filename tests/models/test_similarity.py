@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from shortlist.models.similarity import NeighbourConfig, Population, neighbour_rows
+from shortlist.models.similarity import Population
 
 OPEN = {"shrinkage": 0.0, "min_similarity": -2.0, "min_common": 1}
 
@@ -99,10 +99,3 @@ def test_adjusted_cosine_takes_off_the_mean_of_each_place():
 
 def test_nobody_deviates_where_all_agree():
     assert not alike([[4, 4, 4], [4, 4, 4]], "adjusted_cosine").any()
-
-
-def test_nearest_rows_leave_out_the_vector_itself():
-    vectors = csr_array(np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1]], float))
-    settings = NeighbourConfig(similarity="cooccurrence")
-    blocks = list(neighbour_rows(vectors.T.tocsr(), settings, neighbours=1, block_cells=3))
-    assert [block.toarray().tolist() for block in blocks] == [[[0, 2, 0]], [[2, 0, 0]], [[1, 0, 0]]]

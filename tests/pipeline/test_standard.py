@@ -5,6 +5,8 @@ import pytest
 
 from shortlist.core.errors import BadExpression, BadRequest, UnknownItem, UnknownUser
 from shortlist.models import create
+from shortlist.pipeline.frames import list_frame, make_requests
+from shortlist.pipeline.standard import Standard
 from shortlist.testing.worlds import checkerboard
 
 
@@ -138,3 +140,37 @@ def test_arguments_of_the_wrong_kind_are_named(knn, shop, name, value):
 
 def test_whole_numbers_are_ids(knn):
     assert knn.recommend([np.int64(7), 7, "7"], k=1)["user_id"].to_list() == ["7", "7", "7"]
+
+
+class OnlyRetrieves:
+    """A retriever from outside: it can leave nothing out while it searches."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def retrieve(self, requests, k):
+        return self.model.retrieve(requests, k)
+
+    def score(self, requests, candidates):
+        return self.model.score(requests, candidates)
+
+
+@pytest.mark.parametrize("name", ["item_knn", "als", "popularity", "markov", "trails", "content", "outside"])
+@pytest.mark.parametrize("k", [1, 7, 60])
+def test_leaving_out_while_searching_gives_the_lists_of_filtering_afterwards(shop, name, k):
+    model = create("item_knn" if name == "outside" else name).fit(shop)
+    standard = Standard(OnlyRetrieves(model) if name == "outside" else model, shop)
+    users = [*shop.users.ids, "stranger"]
+    for options in ({}, {"exclude": ["i1", "i5", "nothing"]}, {"context": {"now": float(shop.interactions.at.min())}}):
+        for filter_seen in (True, False):
+            found = standard.recommend(users, k, filter_seen=filter_seen, **options)
+            ids, requests = make_requests(shop, users, k, **options)
+            slates = standard.runner.run(requests, strict=True, skip=() if filter_seen else ("seen",))
+            assert found.equals(list_frame(shop, ids, slates))
+
+
+def test_the_standard_pipeline_is_built_once(knn, shop):
+    assert knn._standard() is knn._standard()
+    other = create("item_knn").fit(shop)
+    first = other._standard()
+    assert first is not other.fit(shop.select(np.arange(50)))._standard()

@@ -20,7 +20,7 @@ def test_schemes_give_their_stores(tmp_path):
     ledger.close()
 
 
-@pytest.mark.parametrize("url", ["sqlight:x.db", "sqlite", "", "x.db", "redis://localhost"])
+@pytest.mark.parametrize("url", ["sqlight:x.db", "sqlite", "", "x.db", "postgres://localhost"])
 def test_unknown_schemes_name_the_known(url):
     with pytest.raises(UnknownName, match="sqlite"):
         open_store("event_log", url)

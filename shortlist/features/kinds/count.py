@@ -48,7 +48,7 @@ class Count(Feature):
     def compute(self, view: View) -> Array:
         """float64[N], of users [B]."""
         if self.owner != "pair":
-            return view.numbers[self.queries()[0]]
+            return view.numbers[self.reads[0]]
         return _of_pairs(view, self.window)
 
 

@@ -40,4 +40,4 @@ class Decayed(Feature):
 
     def compute(self, view: View) -> Array:
         """float64[N], of users [B]."""
-        return view.numbers[self.queries()[0]]
+        return view.numbers[self.reads[0]]

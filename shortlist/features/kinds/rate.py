@@ -59,7 +59,7 @@ class Rate(Feature):
 
     def compute(self, view: View) -> Array:
         """float64[N], of users [B]."""
-        queries = self.queries()
+        queries = self.reads
         done, asked = view.numbers[queries[0]], view.numbers[queries[1]]
         prior: float | Floats = self.config.prior_rate or 0.0
         if len(queries) == 4:

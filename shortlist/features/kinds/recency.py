@@ -32,7 +32,7 @@ class Recency(Feature):
     def compute(self, view: View) -> Array:
         """float64[N], of users [B]."""
         if self.owner != "pair":
-            latest = view.numbers[self.queries()[0]]
+            latest = view.numbers[self.reads[0]]
             now = view.requests.now if self.per_request else view.row_now
             return np.where(np.isfinite(latest), now - latest, np.nan)
         history = view.requests.history

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from shortlist.core.types import Floats, History, Ints, Requests, offsets_of
-from shortlist.models.base import CatalogueModel
 from shortlist.models.history import distinct, within
-from shortlist.models.sparse import evidence_block, weighted_matrix
+from shortlist.models.sparse import weighted_matrix
+from shortlist.models.sums import SumModel
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
 
 
-class LinkModel(CatalogueModel):
+class LinkModel(SumModel):
     """Sums the links of past items. Subclasses learn `links_` and may weigh the past.
 
     Learned: `links_` CSR float64[M, M], row i what having item i says about others.
@@ -38,10 +38,10 @@ class LinkModel(CatalogueModel):
         """float64[T], the weight of each event of the history; 1 unless a model says otherwise."""
         return np.ones(len(history.item))
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float64[B, M] summed links; NaN for items that nothing in the history leads to."""
+    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
+        """The weighted past of each request, and where its items lead."""
         history = self._read(requests)
-        return evidence_block(weighted_matrix(history, self.n_items_, self.weigh(history)) @ self.links_)
+        return weighted_matrix(history, self.n_items_, self.weigh(history)), self.links_
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`, where it adds anything; the values sum to the score."""

@@ -21,10 +21,11 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
+from shortlist.models.base import ModelConfig
 from shortlist.models.history import recency, within
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.sparse import evidence_block, weighted_matrix
+from shortlist.models.sums import SumModel
 from shortlist.models.tfidf import Alphabet, Tfidf, unit_rows
 from shortlist.models.updating import replace, still
 
@@ -53,7 +54,7 @@ class Config(ModelConfig):
     """What a word is made of: "ascii" (a-z and digits) or "unicode" (letters of any script)."""
 
 
-class Content(CatalogueModel):
+class Content(SumModel):
     """Cosine of item vectors with the decayed profile of the history.
 
     Learned: `vectors_` CSR float64[M, D] as they enter a profile (words: length one; columns: as in the table),
@@ -83,10 +84,10 @@ class Content(CatalogueModel):
             self.vectors_, self.places_, self.idf_ = words.transform(texts), list(words.terms), words.idf
         self.by_place_ = unit_rows(self.vectors_).T.tocsr()
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float64[B, M] cosines; NaN for items that share nothing with the profile, and for requests without one."""
+    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
+        """The profile of each request, and the items each place of it leads to: the sums are cosines."""
         now = still(self)
-        return evidence_block(now._profiles(requests.history) @ now.by_place_)
+        return now._profiles(requests.history), now.by_place_
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`; the values sum to the score."""

@@ -6,13 +6,13 @@ are short and popular items do not answer everything. It has no idea of order: s
 
 Papers: Linden, Smith and York, "Amazon.com Recommendations", IEEE Internet Computing 2003; Deshpande and Karypis,
 "Item-Based Top-N Recommendation Algorithms", TOIS 2004.
-Cost: 12 bytes per kept neighbour and about two multiply-adds per pair of events of one user; a block of the item-item
-product at a time, never all of it. Half a second on 100,000 ratings.
+Cost: 12 bytes per kept neighbour and about one multiply-add per pair of items of one user; never the item-item product
+itself (see `neighbours`). Ten seconds of one core on 20 million events of 27,000 items, a third of one on a million.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -22,16 +22,15 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Floats, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
+from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.similarity import NeighbourConfig, neighbour_rows
-from shortlist.models.sparse import evidence_block, weighted_matrix
+from shortlist.models.neighbours import nearest
+from shortlist.models.similarity import NeighbourConfig
+from shortlist.models.sparse import weighted_matrix
+from shortlist.models.sums import SumModel
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-BLOCK_CELLS = 4_000_000
-"""Most item pairs worked on at once: about 50 MB per sparse product."""
 
 
 class Config(NeighbourConfig):
@@ -43,7 +42,7 @@ class Config(NeighbourConfig):
     """Whose neighbours are kept: those of the item that is scored, or those of the item in the history."""
 
 
-class ItemKnn(CatalogueModel):
+class ItemKnn(SumModel):
     """Sums similarities of the distinct items of the history.
 
     Learned: `similarity_` CSR float64[M, M], row i what having item i says about others, diagonal empty; with a weight
@@ -53,22 +52,22 @@ class ItemKnn(CatalogueModel):
     Config: ClassVar[type[ModelConfig]] = Config
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Compare items block by block and keep the best of each row."""
-        from scipy.sparse import csr_array, vstack
+        """Compare items and keep the nearest of each."""
+        from scipy.sparse import csr_array
 
-        by_user = csr_array(data.matrix(self.config.weighting), dtype=np.float64)  # [U, M]
-        parts = list(self._neighbours(by_user, ctx))
-        rows = csr_array(vstack(parts, format="csr"))  # [M, M], row = the item whose neighbours were kept
-        self.similarity_ = rows if self.config.keep == "source" else csr_array(rows.T.tocsr())
+        c = self.config
+        by_user = data.matrix(c.weighting)  # [U, M]
+        # [M, M], row = the item whose neighbours were kept
+        rows = nearest(by_user, c, neighbours=c.neighbours, threads=ctx.threads, progress=ctx.progress)
+        self.similarity_ = rows if c.keep == "source" else csr_array(rows.T.tocsr())
         self.similarity_.sort_indices()
-        if self.config.weighting in ("value", "last"):
-            self.ratings_ = by_user.astype(np.float32)
+        if c.weighting in ("value", "last"):
+            self.ratings_ = by_user
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float64[B, M] summed similarities; NaN for items that resemble nothing in the history."""
+    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
+        """What each request had, and what that resembles."""
         history = distinct(within(requests.history, np.ones(self.n_items_, bool)))
-        have = weighted_matrix(history, self.n_items_, np.ones(len(history.item)))
-        return evidence_block(have @ self.similarity_)
+        return weighted_matrix(history, self.n_items_, np.ones(len(history.item))), self.similarity_
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """Similarity of each past item to `item`, where there is any; the values sum to the score."""
@@ -107,15 +106,6 @@ class ItemKnn(CatalogueModel):
         if not alike.any():
             return float(mean[item])
         return float(mean[item] + alike @ (value - mean[rated]) / alike.sum())
-
-    def _neighbours(self, by_user: csr_array, ctx: FitContext) -> Iterator[csr_array]:
-        """CSR float64[m, M] blocks of neighbour rows, itself left out."""
-        c = self.config
-        done = 0
-        for block in neighbour_rows(by_user, c, neighbours=c.neighbours, block_cells=BLOCK_CELLS):
-            yield block
-            done += block.shape[0]
-            ctx.progress(done, self.n_items_)
 
 
 def _column_means(ratings: csr_array) -> Floats:

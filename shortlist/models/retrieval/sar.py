@@ -6,8 +6,8 @@ explain and with a sense of time; `trails` and `rp3beta` are usually more accura
 for more.
 
 Paper: the "Smart Adaptive Recommendations" of Microsoft's open recommender collection, 2018.
-Cost: that of `item_knn`: 12 bytes per kept link, a slab of the item-item product at a time. Not for data without
-users who had several items.
+Cost: that of `item_knn`: 12 bytes per kept link, never the item-item product itself. Not for data without users who
+had several items.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, History
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
+from shortlist.models.neighbours import nearest
 from shortlist.models.retrieval._links import LinkModel, counted_past
-from shortlist.models.similarity import NeighbourConfig, neighbour_rows
-
-BLOCK_CELLS = 4_000_000
-"""Most item pairs worked on at once: about 50 MB per sparse product."""
+from shortlist.models.similarity import NeighbourConfig
 
 
 class Config(ModelConfig):
@@ -57,22 +55,16 @@ class Sar(LinkModel):
     repeats_count = True
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Compare items slab by slab and keep the strongest links."""
-        from scipy.sparse import csr_array, vstack
+        """Compare items and keep the strongest links of each."""
+        from scipy.sparse import csr_array
 
         c = self.config
         past = counted_past(data, c.max_events)
         shape = (len(past), self.n_items_)
-        by_user = csr_array((np.ones(len(past.item)), past.item.copy(), past.offsets.copy()), shape=shape)
-        by_user.sort_indices()
-        parts = []
-        done = 0
+        by_user = csr_array((np.ones(len(past.item), np.float32), past.item.copy(), past.offsets.copy()), shape=shape)
         alike = NeighbourConfig(similarity=c.similarity, min_common=c.min_common)
-        for block in neighbour_rows(by_user, alike, neighbours=c.neighbours, block_cells=BLOCK_CELLS):
-            parts.append(block)
-            done += block.shape[0]
-            ctx.progress(done, self.n_items_)
-        self.links_ = csr_array(vstack(parts, format="csr").T.tocsr())
+        links = nearest(by_user, alike, neighbours=c.neighbours, threads=ctx.threads, progress=ctx.progress)
+        self.links_ = csr_array(links.T.tocsr())
         self.links_.sort_indices()
 
     def weigh(self, history: History) -> Floats:

@@ -17,12 +17,14 @@ from pydantic import PositiveInt
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Floats, Ints, Requests
+from shortlist.core.types import Ints, Requests
 from shortlist.data.dataset import Dataset
-from shortlist.models.base import CatalogueModel, ModelConfig
+from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
 from shortlist.models.similarity import RATED, NeighbourConfig, Population
-from shortlist.models.sparse import best_per_row, evidence_block, keep_stored, row_of, weighted_matrix
+from shortlist.models.sparse import best_per_row, keep_stored, row_of, weighted_matrix
+from shortlist.models.sums import SumModel
+from shortlist.models.topk import MAX_CELLS
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -35,7 +37,7 @@ class Config(NeighbourConfig):
     """Nearest users that vote."""
 
 
-class UserKnn(CatalogueModel):
+class UserKnn(SumModel):
     """Votes of the nearest users.
 
     Learned: `past_` CSR float64[U, M], the weights of what each user did.
@@ -52,14 +54,19 @@ class UserKnn(CatalogueModel):
         self.past_ = csr_array(data.matrix(self.config.weighting), dtype=np.float64)
         self._prepared: Population | None = None
 
-    def score_block(self, requests: Requests) -> Floats:
-        """float64[B, M] votes; NaN for items no neighbour has.
+    @property
+    def requests_at_once(self) -> int:
+        """Comparing requests with all users makes a table of both."""
+        return max(1, MAX_CELLS // max(1, self.n_users_))
+
+    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
+        """The neighbours of each request, and what they did; an item that no neighbour has gets no score.
 
         A known user is no neighbour of itself. With pearson and adjusted_cosine only past items that the user rated in
         the fit are compared, since a history carries no ratings: unknown users get NaN.
         """
         near = best_per_row(self._near(self._vectors(requests), requests.user), self.config.neighbours)
-        return evidence_block(near @ self.past_)
+        return near, self.past_
 
     def predict(self, user: int, item: int) -> float:
         """Expected rating: the user's mean plus the similarity-weighted deviations of neighbours who rated the item.

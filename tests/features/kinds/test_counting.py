@@ -91,7 +91,7 @@ def test_debiased_ctr_recovers_planted_attractions():
     seen = Facts(np.arange(n) * 1.0, zeros, item, zeros, np.ones(n), place, ("impression",))
     done = Facts(seen.at[hit], zeros[hit], item[hit], zeros[hit], np.ones(hit.sum()), zeros[hit] - 1, ("click",))
     kind = make_feature({"name": "f", "kind": "debiased_ctr"})
-    state = FeatureState(seen.join(done))
+    state = FeatureState(Facts.joined([seen, done]))
     clicks, looks = kind.pair("item")
     state.need([clicks.measure, looks.measure])
     found = state.read("item", np.arange(3), np.full(3, 1e9), [Query(clicks.measure), Query(looks.measure)])

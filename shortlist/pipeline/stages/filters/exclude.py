@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from shortlist.core.types import Array, Candidates, Requests
+from shortlist.models.topk import listed
 from shortlist.pipeline.stages.base import Stage
 
 
@@ -18,6 +19,4 @@ class Exclude(Stage):
         banned = requests.exclude
         if banned is None or not len(banned.item) or not len(candidates):
             return np.ones(len(candidates), bool)
-        width = int(max(candidates.item.max(), banned.item.max())) + 1
-        keys = banned.row * width + banned.item
-        return ~np.isin(candidates.row.astype(np.int64) * width + candidates.item, keys[banned.item >= 0])
+        return ~listed(banned, candidates.row, candidates.item, int(candidates.item.max()) + 1)

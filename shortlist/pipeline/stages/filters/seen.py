@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from shortlist.core.types import Array, Candidates, Requests
+from shortlist.models.topk import listed
 from shortlist.pipeline.stages.base import Stage, StageConfig
 
 
@@ -27,14 +27,9 @@ class Seen(Stage):
 
     def keep(self, requests: Requests, candidates: Candidates) -> Array:
         """bool[N]."""
-        width = max(int(self.world.catalogue.n_items), 1)
-        past = [requests.history]
+        width = max(int(self.world.catalogue.n_items), int(candidates.item.max(initial=0)) + 1)
+        had = listed(requests.history, candidates.row, candidates.item, width)
         if self.world.history is not None:
-            past.append(self.world.history.read(requests.user, requests.now, self.config.limit))
-        keys = np.concatenate([_keys(part.row, part.item, width) for part in past])
-        return ~np.isin(candidates.row.astype(np.int64) * width + candidates.item, keys)
-
-
-def _keys(row: Array, item: Array, width: int) -> Array:
-    inside = item < width
-    return row[inside] * width + item[inside]
+            stored = self.world.history.read(requests.user, requests.now, self.config.limit)
+            had |= listed(stored, candidates.row, candidates.item, width)
+        return ~had

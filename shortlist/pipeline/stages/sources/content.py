@@ -29,7 +29,4 @@ class ContentSource(ModelSource):
 
     def fetch(self, requests: Requests) -> Hits:
         """At most k hits per request besides as many as its history is long."""
-        limit = self.limit(requests)
-        recent = requests.with_history(requests.history.last(self.config.last))
-        hits: Hits = self.model.retrieve(recent, int(limit.max()))
-        return self.cut(hits, limit)
+        return self.ask(requests, requests.with_history(requests.history.last(self.config.last)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shortlist.core.types import Hits, Requests
+from shortlist.models.base import CatalogueModel
 from shortlist.pipeline.stages.base import World
 from shortlist.pipeline.stages.sources.base import SourceConfig, SourceStage
 
@@ -29,6 +30,11 @@ class ModelSource(SourceStage):
 
     def fetch(self, requests: Requests) -> Hits:
         """At most k hits per request besides as many as its history is long."""
-        limit = self.limit(requests)
-        hits: Hits = self.model.retrieve(requests, int(limit.max()))
-        return self.cut(hits, limit)
+        return self.ask(requests, requests)
+
+    def ask(self, requests: Requests, told: Requests) -> Hits:
+        """Hits of the model, which is told `told`; what must not come back it leaves out itself, if it can."""
+        if self.config.tight and isinstance(self.model, CatalogueModel):
+            most = int(self.limit(requests).max())
+            return self.cut(self.model.retrieve(told, most, exclude=requests.exclude), requests)
+        return self.cut(self.model.retrieve(told, int(self.reach(requests).max())), requests)

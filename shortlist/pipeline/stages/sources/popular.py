@@ -55,7 +55,7 @@ class Popular(SourceStage):
 
     def fetch(self, requests: Requests) -> Hits:
         """At most k hits per request besides as many as its history is long; score = events."""
-        limit = self.limit(requests)
+        limit = self.reach(requests)
         moments, which = np.unique(self._moment(requests.now), return_inverse=True)
         deepest = np.zeros(len(moments), np.int64)
         np.maximum.at(deepest, which, limit)
@@ -67,7 +67,7 @@ class Popular(SourceStage):
         row = np.repeat(np.arange(len(requests), dtype=np.int32), take)
         item = np.concatenate([items for items, _ in lists])
         score = np.concatenate([scores for _, scores in lists])
-        return Hits(row, item[index], score[index].astype(np.float32))
+        return self.cut(Hits(row, item[index], score[index].astype(np.float32)), requests)
 
     def _moment(self, now: Floats) -> Floats:
         """The time at which each request's ranking is read; `now` itself before the first full span."""

@@ -1,0 +1,274 @@
+"""The compiled search of inverted lists over byte codes: which lists, which codes, and the exact scores of the best.
+
+One call answers a batch from end to end, because for a single query the way in and out of compiled code costs as much
+as the search. A query becomes whole numbers of 15 bits, so the product with a code is integer arithmetic that the
+compiler turns into vector code with twice as many lanes as floats have; what that rounds away is far below what the
+codes themselves lose, and the best are compared exactly anyway.
+
+Cost: 2*C*D flops for the centres and 2*D per code met.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from shortlist.core.types import Array
+from shortlist.index.kernels import finish, keep_highest, offer, unheap
+
+_ROOM = 4
+_LARGEST = 32_767
+
+
+@njit(cache=True, nogil=True)
+def whole_numbers(query: Array, step: Array, out: Array) -> np.float32:
+    """Round query * step to int16[D], scaled so that a sum of D products with bytes fits into 32 bits.
+
+    Returns:
+        What one unit of such a sum is worth.
+    """
+    top = np.float32(0.0)
+    for f in range(len(step)):
+        top = max(top, abs(query[f] * step[f]))
+    reach = min(_LARGEST, 2**31 // (256 * len(step)) - 1)
+    if not top > 0.0:
+        out[:] = 0
+        return np.float32(0.0)
+    scale = np.float32(reach) / top
+    for f in range(len(step)):
+        out[f] = np.int16(np.round(query[f] * step[f] * scale))
+    return top / np.float32(reach)
+
+
+@njit(cache=True, nogil=True)
+def run_scores(weight: Array, unit: np.float32, code: Array, first: int, last: int, out: Array) -> None:
+    """Scores of codes first..last, into out from 0."""
+    for p in range(first, last):
+        total = np.int32(0)
+        for f in range(len(weight)):
+            total = np.int32(total + np.int32(weight[f]) * np.int32(code[p, f]))
+        out[p - first] = unit * np.float32(total)
+
+
+@njit(cache=True, nogil=True)
+def picked_scores(weight: Array, unit: np.float32, code: Array, place: Array, first: int, last: int, out: Array) -> None:
+    """Scores of the codes at place[first..last], into out from 0."""
+    for i in range(first, last):
+        p = place[i]
+        total = np.int32(0)
+        for f in range(len(weight)):
+            total = np.int32(total + np.int32(weight[f]) * np.int32(code[p, f]))
+        out[i - first] = unit * np.float32(total)
+
+
+# Reassociation makes vector lanes of the sums; approximate scores only choose which lists to open.
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _centre_scores(query: Array, centres: Array, half: Array, out: Array) -> None:
+    for c in range(centres.shape[0]):
+        total = np.float32(0.0)
+        for f in range(len(query)):
+            total += query[f] * centres[c, f]
+        out[c] = total - half[c]
+
+
+@njit(cache=True, nogil=True)
+def _nearest_lists(near: Array, score: Array, number: Array) -> int:
+    """The best len(score) of all lists, best first; returns how many there are."""
+    held = 0
+    for c in range(len(near)):
+        if held < len(score) or near[c] > score[0]:
+            held = offer(score, number, held, len(score), near[c], c)
+    # Nearest lists first: the bar that candidates have to pass then rises early.
+    unheap(score, number, held)
+    return held
+
+
+@njit(cache=True, nogil=True)
+def _longest_list(start: Array) -> int:
+    longest = 0
+    for c in range(len(start) - 1):
+        longest = max(longest, start[c + 1] - start[c])
+    return longest
+
+
+@njit(cache=True, nogil=True)
+def search_lists(
+    queries: Array,
+    centres: Array,
+    half: Array,
+    step: Array,
+    start: Array,
+    code: Array,
+    slot: Array,
+    bias: Array,
+    probes: int,
+    wanted: int,
+    base: Array,
+    late: Array,
+    ids: Array,
+    alive: Array,
+    by_id: Array,
+    sealed: int,
+    item: Array,
+    score: Array,
+    found: Array,
+) -> None:
+    """The best k of each query over its nearest lists and over what was added since.
+
+    Args:
+        queries: float32[B, D].
+        centres: float32[C, D].
+        half: float32[C], half the squared length of each whole centre.
+        step: float32[D], what one level of a code is worth.
+        start: int64[C+1], where each list starts among the codes.
+        code: uint8[n, D].
+        slot: int32[n], of each code.
+        bias: float32[n], half the squared length of each vector for distances; empty for products.
+        probes: lists to open.
+        wanted: candidates to compare exactly, at least k.
+        base: float32[Nb, D], vectors by slot.
+        late: float32[Nl, D], vectors of later slots.
+        ids: int64[n_slots].
+        alive: uint8[n_slots].
+        by_id: uint8[n], the filter; empty allows all, what lies beyond its end is hidden.
+        sealed: slots from here on are not in the lists.
+        item: out, int64[B, k].
+        score: out, float64[B, k].
+        found: out, int64[B].
+    """
+    near = np.empty(len(half), np.float32)
+    buffer = np.empty(_longest_list(start), np.float32)
+    list_score, list_number = np.empty(probes, np.float32), np.empty(probes, np.int64)
+    weight = np.empty(len(step), np.int16)
+    # Candidates gather in a reservoir several times as large as wanted and are thinned when it is full: an entry costs
+    # a store instead of a walk through a heap.
+    room = _ROOM * wanted
+    value, best = np.empty(room, np.float32), np.empty(room, np.int64)
+    tail = 0
+    filtered, euclidean = len(by_id) > 0, len(bias) > 0
+    candidate = np.full((queries.shape[0], wanted), -1, np.int64)
+    if filtered:
+        for number in range(sealed, len(alive)):
+            tail += alive[number] != 0 and ids[number] < len(by_id) and by_id[ids[number]] != 0
+        candidate = np.full((queries.shape[0], wanted + tail), -1, np.int64)
+    for b in range(queries.shape[0]):
+        query, chosen = queries[b], candidate[b]
+        unit = whole_numbers(query, step, weight)
+        _centre_scores(query, centres, half, near)
+        n_near = _nearest_lists(near, list_score, list_number)
+        held = 0
+        bar = np.float32(-np.inf)
+        for j in range(n_near):
+            first, last = start[list_number[j]], start[list_number[j] + 1]
+            run_scores(weight, unit, code, first, last, buffer)
+            for p in range(first, last):
+                this = buffer[p - first]
+                if euclidean:
+                    this -= bias[p]
+                if this < bar:
+                    continue
+                number = slot[p]
+                if alive[number] == 0:
+                    continue
+                if filtered and (ids[number] >= len(by_id) or by_id[ids[number]] == 0):
+                    continue
+                value[held], best[held] = this, number
+                held += 1
+                if held == room:
+                    keep_highest(value, best, held, wanted)
+                    held = wanted
+                    bar = value[:wanted].min()
+        if held > wanted:
+            keep_highest(value, best, held, wanted)
+            held = wanted
+        for c in range(held):
+            chosen[c] = best[c]
+        if filtered:
+            for number in range(sealed, len(alive)):
+                if alive[number] != 0 and ids[number] < len(by_id) and by_id[ids[number]] != 0:
+                    chosen[held] = number
+                    held += 1
+    rest = len(alive) if filtered else sealed
+    finish(queries, candidate, rest, base, late, ids, alive, euclidean, item, score, found)
+
+
+@njit(cache=True, nogil=True)
+def search_few(
+    queries: Array,
+    centres: Array,
+    half: Array,
+    step: Array,
+    start: Array,
+    code: Array,
+    slot: Array,
+    bias: Array,
+    probes: int,
+    wanted: int,
+    base: Array,
+    late: Array,
+    ids: Array,
+    alive: Array,
+    place: Array,
+    fresh: Array,
+    item: Array,
+    score: Array,
+    found: Array,
+) -> None:
+    """The best k of each query among a few allowed vectors, of which only those in its nearest lists are looked at.
+
+    Args: as `search_lists`, and:
+        place: int64[n], ascending, where the codes of the allowed vectors are.
+        fresh: int64[n], allowed slots that are not in the lists.
+    """
+    near = np.empty(len(half), np.float32)
+    list_score, list_number = np.empty(probes, np.float32), np.empty(probes, np.int64)
+    weight = np.empty(len(step), np.int16)
+    room = _ROOM * wanted
+    value, best = np.empty(room, np.float32), np.empty(room, np.int64)
+    buffer = np.empty(min(len(place), _longest_list(start)), np.float32)
+    euclidean = len(bias) > 0
+    candidate = np.full((queries.shape[0], wanted + len(fresh)), -1, np.int64)
+    for b in range(queries.shape[0]):
+        query, chosen = queries[b], candidate[b]
+        unit = whole_numbers(query, step, weight)
+        _centre_scores(query, centres, half, near)
+        n_near = _nearest_lists(near, list_score, list_number)
+        held = 0
+        bar = np.float32(-np.inf)
+        for j in range(n_near):
+            first = _first_from(place, start[list_number[j]], 0)
+            last = _first_from(place, start[list_number[j] + 1], first)
+            picked_scores(weight, unit, code, place, first, last, buffer)
+            for i in range(first, last):
+                this = buffer[i - first]
+                if euclidean:
+                    this -= bias[place[i]]
+                if this < bar:
+                    continue
+                value[held], best[held] = this, slot[place[i]]
+                held += 1
+                if held == room:
+                    keep_highest(value, best, held, wanted)
+                    held = wanted
+                    bar = value[:wanted].min()
+        if held > wanted:
+            keep_highest(value, best, held, wanted)
+            held = wanted
+        for c in range(held):
+            chosen[c] = best[c]
+        for c in range(len(fresh)):
+            chosen[held + c] = fresh[c]
+    finish(queries, candidate, len(alive), base, late, ids, alive, euclidean, item, score, found)
+
+
+@njit(cache=True, nogil=True)
+def _first_from(ascending: Array, value: int, low: int) -> int:
+    """The first position from `low` on whose entry is not below `value`."""
+    high = len(ascending)
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
