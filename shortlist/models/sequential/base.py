@@ -54,8 +54,10 @@ class SequenceConfig(TrainingConfig):
     """Share of numbers hidden at random in training, on the input and inside the block."""
     positions: Literal["end", "start", "none"] = "end"
     """Whether learned vectors tell places apart, counted from the latest event or from the first."""
-    init_scale: float = Field(default=0.02, gt=0)
+    init_scale: float = Field(default=0.1, gt=0)
     """Standard deviation of the start of item vectors; too small a start leaves a model on popularity for long."""
+    learning_rate: float = Field(default=2e-3, gt=0)
+    """Step size of Adam."""
     loss: Loss = "auto"
     """auto is ce up to 50,000 items and sampled_ce above; ce compares with every item, the others with negatives."""
     negatives: int = Field(default=256, ge=1)

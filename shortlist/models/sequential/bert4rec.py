@@ -43,8 +43,6 @@ class Config(SequenceConfig):
     """Validations without a better figure before training stops."""
     validate_every: int = Field(default=2, ge=1)
     """Epochs between two validations."""
-    learning_rate: float = Field(default=2e-3, gt=0)
-    """Step size of Adam."""
 
 
 class Bert4Rec(SequenceModel):

@@ -29,8 +29,6 @@ class Config(SequenceConfig):
     """Vertical filters: weighted sums of the window."""
     positions: Literal["end", "start", "none"] = "none"
     """Filters tell places apart by themselves."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start of item vectors."""
 
 
 class Caser(SequenceModel):

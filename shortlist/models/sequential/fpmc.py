@@ -35,10 +35,6 @@ class Config(SequenceConfig):
     """Only the latest event has a place."""
     tied: bool = False
     """Input and output have item vectors of their own, as in the paper."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start of item vectors."""
-    learning_rate: float = Field(default=2e-3, gt=0)
-    """Step size of Adam."""
 
 
 class Fpmc(SequenceModel):

@@ -29,10 +29,6 @@ class Config(SequenceConfig):
     """Size of the recurrent state."""
     positions: Literal["end", "start", "none"] = "none"
     """The state knows the order by itself."""
-    learning_rate: float = Field(default=2e-3, gt=0)
-    """Step size of Adam; the small steps of attention models leave a GRU on popularity."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start of item vectors; see `learning_rate`."""
 
 
 class Gru4Rec(SequenceModel):

@@ -26,8 +26,6 @@ class Config(SequenceConfig):
     """One residual layer each, with convolutions dilated by it and by twice it."""
     positions: Literal["end", "start", "none"] = "none"
     """Filters tell places apart by themselves."""
-    init_scale: float = Field(default=0.1, gt=0)
-    """Standard deviation of the start of item vectors."""
 
 
 class NextItNet(SequenceModel):
