@@ -9,7 +9,7 @@ strict      the last two events of each user are not learned from (the one befor
 refreshed   fitted again on all but the last event, for the number of epochs found (`--refit`)
 
 The history at test time holds the validation event in both. The weight of a fusion is chosen on validation events with
-parts that have not learned from them. Settings are the defaults of a model and `SETTINGS`, chosen on validation events.
+parts that have not learned from them. Settings are those of boards/sequence-<data>.toml.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.types import Requests
 from shortlist.data.catalog import load
 from shortlist.data.splits import Split, split
+from shortlist.evaluation.board import load_board
 from shortlist.evaluation.evaluator import evaluate
 from shortlist.evaluation.stats import bootstrap_intervals
 from shortlist.models.retrieval.fusion import Fusion, _add_standard
@@ -36,13 +37,6 @@ GRID = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1.0, 1.
 """Weights of `trails` beside 1 for the network."""
 ASKED = 2000
 """Validation users that choose the weight."""
-
-SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
-    "ml-100k": {"*": {"batch_size": 64, "dropout": 0.3, "patience": 6}},
-    "beauty": {"*": {"dropout": 0.3, "patience": 4, "layers": 1, "loss": "sampled_ce"}},
-    "sports": {"*": {"dropout": 0.3, "patience": 4, "layers": 1, "loss": "sampled_ce"}},
-    "ml-1m": {"*": {"max_len": 200, "patience": 5}},
-}
 
 
 def main() -> None:
@@ -55,10 +49,10 @@ def main() -> None:
     parser.add_argument("--fuse", action="store_true", help="with trails as well")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
     parser.add_argument("--checkpoint", default="", help="folder from which an interrupted run goes on")
-    parser.add_argument("--min-item-events", type=int, default=0)
     chosen = parser.parse_args()
-    data = load(chosen.data)
-    options = {"min_item_events": chosen.min_item_events} if chosen.min_item_events else {}
+    data, board = load(chosen.data), load_board(f"sequence-{chosen.data}")
+    options = board.options
+    settings = {row.model: row.config for row in board.row}
     parts = split(data, "leave-last-out", **options)
     apart = split(data, "leave-last-out", strict=True, **options)
     counted = {
@@ -70,21 +64,19 @@ def main() -> None:
     extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
     for name in chosen.models.split(","):
         for seed in map(int, chosen.seeds.split(",")):
-            run(chosen.data, name, seed, parts, counted, extra, chosen)
+            own = {**settings[name], **extra}
+            run(chosen.data, name, seed, parts, counted, own, chosen)
 
 
 def run(
-    data: str, name: str, seed: int, parts: Split, counted: dict[str, Any], extra: dict[str, Any],
+    data: str, name: str, seed: int, parts: Split, counted: dict[str, Any], settings: dict[str, Any],
     chosen: argparse.Namespace,
 ) -> None:  # fmt: skip
     """One model with one seed: strict, refreshed, and both fused with trails."""
     ctx = FitContext(seed=seed, threads=1)
     kind = registry.load(name, "retriever")
-    known = set(kind.Config.model_fields)
-    settings = {**SETTINGS[data]["*"], **SETTINGS[data].get(name, {}), **extra}
-    settings = {key: value for key, value in settings.items() if key in known}
     if chosen.checkpoint:
-        other = zlib.crc32(json.dumps(extra, sort_keys=True).encode())
+        other = zlib.crc32(json.dumps(settings, sort_keys=True).encode())
         settings["checkpoint"] = f"{chosen.checkpoint}/{data}-{name}-{seed}-{other}"
     model = kind(refit=False, **settings).fit(parts.train, ctx)
     found = model.report_["search"]

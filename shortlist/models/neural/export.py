@@ -30,7 +30,7 @@ class _Asked(nn.Module):
     def __init__(self, model: SequenceModel) -> None:
         super().__init__()
         self.net: Any = model.module_
-        self.normalise, self.with_bias = model.config.normalise, model.config.item_bias
+        self.normalise, self.with_bias = model.by_cosine, model.config.item_bias
 
     def forward(self, tokens: Tensor, seconds: Tensor | None = None) -> Tensor:
         """int64[1, L] to float32[D]."""

@@ -26,7 +26,7 @@ from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.fields import FIRST, Schema, fields_of
 from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
 from shortlist.models.neural.objectives.negatives import make_negatives
-from shortlist.models.neural.objectives.objective import Objective
+from shortlist.models.neural.objectives.objective import COSINE, Objective
 from shortlist.models.neural.ranking import sample
 from shortlist.models.neural.scorer import NeuralModel
 from shortlist.models.neural.sequence_encoder import SequenceEncoder
@@ -136,7 +136,7 @@ class SequenceModel(NeuralModel):
         if not searched or c.refit:
             self._read(data, past)
             report = self._train(data, past, ctx, None, "refit", epochs)
-        self.report_ = {"search": searched, "epochs": epochs, "refit": bool(c.refit or not searched)}
+        self.report_ = {"search": searched, "epochs": epochs, "refit": c.refit or not searched, "last": _plain(report)}
         self._finish()
 
     def task(self, history: History, question: Question | None) -> NextItem:
@@ -207,6 +207,11 @@ class SequenceModel(NeuralModel):
             id_dropout=c.id_dropout,
         )
 
+    @property
+    def by_cosine(self) -> bool:
+        """Whether scores are cosines, as some losses demand."""
+        return self.config.normalise or self.config.loss in COSINE
+
     # --- answering ---------------------------------------------------------------------------------------------------
 
     def encode_one(self, requests: Requests, b: int) -> Array | None:
@@ -220,7 +225,7 @@ class SequenceModel(NeuralModel):
         at = torch.from_numpy(seconds) if self.with_time_ else None
         module: Any = self.module_
         state: Tensor = module.last(torch.from_numpy(tokens), at)[0]
-        if self.config.normalise:
+        if self.by_cosine:
             state = nn.functional.normalize(state, dim=-1)
         vector = state.numpy()
         return np.append(vector, np.float32(1.0)) if self.config.item_bias else vector
@@ -271,7 +276,7 @@ class SequenceModel(NeuralModel):
         module: Any = self.module_
         with torch.inference_mode():
             vectors: Tensor = module.output.table()
-            if self.config.normalise:
+            if self.by_cosine:
                 vectors = nn.functional.normalize(vectors, dim=-1)
             if module.bias is not None:
                 vectors = torch.cat([vectors, module.bias.unsqueeze(1)], dim=1)

@@ -27,6 +27,8 @@ def test_the_planted_cycle_is_learned(row):
     settings = {"epochs": 60, "factors": 32, "max_len": 8, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 8}
     if row.name == "bert4rec":
         settings |= {"last_share": 0.5, "learning_rate": 0.003}
+    if row.name == "gsasrec":
+        settings |= {"negatives": 4, "learning_rate": 0.003}  # of 12 items
     model = registry.load(row.name, "retriever")(validation_users=0, **settings).fit(world.data, world.ctx)
     assert model.retrieve(world.requests, 1).item.tolist() == world.answer
 
@@ -136,9 +138,18 @@ def test_bad_settings_are_named():
 
 @pytest.mark.parametrize("loss", ["ce", "sampled_ce", "bce", "gbce", "bpr", "bpr_max", "ccl", "infonce"])
 def test_every_loss_trains(loss):
-    model = SasRec(loss=loss, negatives=4, **TINY).fit(small_log(), CTX)
-    history = model.report_["search"]["history"]
-    assert history[1]["loss"] < history[0]["loss"]
+    world = planted_cycle()
+    settings = {"epochs": 60, "factors": 16, "max_len": 8, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 8}
+    if loss == "infonce":
+        settings["temperature"] = 0.1
+    model = SasRec(loss=loss, negatives=4, validation_users=0, **settings).fit(world.data, world.ctx)
+    found = np.mean(model.retrieve(world.requests, 1).item == world.answer)
+    if loss in ("bpr_max", "ccl"):  # made for hundreds of negatives, which a dozen items do not have
+        losses = [entry["loss"] for entry in model.report_["last"]["history"]]
+        assert losses[-1] < 0.6 * losses[0]
+        assert found > 2 / 12
+    else:
+        assert found == 1.0
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "popularity", "in_batch", "mixed"])
@@ -180,13 +191,6 @@ def test_weights_are_safetensors_and_those_of_another_network_are_refused(tmp_pa
     (tmp_path / "config.json").write_text(json.dumps({**config, "layers": 1}))
     with pytest.raises(BundleMismatch):
         SasRec.load(tmp_path)
-
-
-def test_two_workers_fit_like_one():
-    settings = {**TINY, "dropout": 0.0, "refit": False}
-    one = SasRec(**settings).fit(small_log(), CTX)
-    two = SasRec(workers=2, **settings).fit(small_log(), CTX)
-    np.testing.assert_allclose(one.item_factors_, two.item_factors_, rtol=1e-3, atol=1e-5)
 
 
 def test_asking_leaves_torch_as_it_was():

@@ -17,6 +17,9 @@ from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.losses import LOSSES, full_ce
 from shortlist.models.neural.objectives.negatives import Negatives
 
+COSINE = ("ccl", "infonce")
+"""Losses whose scores are cosines."""
+
 
 class Objective:
     """Loss x negatives.
@@ -61,7 +64,7 @@ class Objective:
                 field="negative_sampling",
             )
         self.loss, self.negatives, self.n_items = loss, negatives, n_items
-        self.normalise = normalise or loss in ("ccl", "infonce")
+        self.normalise = normalise or loss in COSINE
         self.temperature, self.options = temperature, options
 
     def total(
