@@ -5,8 +5,9 @@ factors, 24,576 users). Once the vectors are random, so that no item is too shor
 once they are ALS vectors fitted on the set, whose lengths differ as they do in life, and short items are skipped. Ours
 starts from vectors and histories each time: sorting the items by length is in the time.
 
-The last pair asks for a table of external ids, on MovieLens 1M: `model.recommend` against RecTools' `recommend` with
-the same PureSVD vectors; ours works out the users' vectors from their histories each time. Lists have to be the same in
+The last pairs ask for a table of external ids, on MovieLens 1M: `model.recommend` against RecTools' `recommend`, with
+the same PureSVD vectors and with the same item neighbours; ours reads the histories and works out the users' vectors
+each time. Lists have to be the same in
 the same run: where they differ, the scores must be closer than float32 can tell, and the number of such places is kept.
 """
 
@@ -28,6 +29,7 @@ from shortlist.data.catalog import load
 from shortlist.data.dataset import Dataset
 from shortlist.models.products import Catalogue, best_products
 from shortlist.models.retrieval.als import Als
+from shortlist.models.retrieval.item_knn import ItemKnn
 from shortlist.models.retrieval.pure_svd import PureSvd
 
 USERS, FACTORS, K, SWEEPS = 24_576, 128, 10, 4
@@ -78,6 +80,29 @@ def work(ready):
     return {"user": found[Columns.User].to_numpy(str), "item": found[Columns.Item].to_numpy(str)}
 """
 
+NEIGHBOURS = FRAME.replace(
+    "from rectools.models import PureSVDModel",
+    """
+from implicit.nearest_neighbours import CosineRecommender, NearestNeighboursScorer
+from rectools.models import ImplicitItemKNNWrapperModel
+from worker import csr
+""",
+)
+NEIGHBOURS = (
+    NEIGHBOURS[: NEIGHBOURS.index("    place =")]
+    + """
+    shelf = {one: n for n, one in enumerate(items.tolist())}
+    order = np.array([shelf[one] for one in data.item_id_map.external_ids])
+    model = ImplicitItemKNNWrapperModel(CosineRecommender())
+    model.model = CosineRecommender()
+    model.model.similarity = csr(given)[order][:, order].tocsr()
+    model.model.scorer = NearestNeighboursScorer(model.model.similarity)
+    model.is_fitted = True
+    return model, data, users, given["k"]
+"""
+    + NEIGHBOURS[NEIGHBOURS.index("\ndef work") :]
+)
+
 
 def pairs() -> list[Pair]:
     """Recommend-all with every score and with pruning, with one thread and with all; then a table."""
@@ -87,9 +112,10 @@ def pairs() -> list[Pair]:
         for threads in (1, os.cpu_count() or 1)
     ]
     try:
-        return [*out, _frame_pair(load("ml-1m"))]
+        movies = load("ml-1m")
     except DataError:
         return out
+    return [*out, _frame_pair(movies), _neighbours_pair(movies)]
 
 
 def _all_pair(kind: str, goal: str, threads: int) -> Pair:
@@ -136,6 +162,33 @@ def _frame_pair(movies: Dataset) -> Pair:
         ours=lambda: model.recommend(movies.users.ids, K),
         peer=peer,
         peer_name=version("rectools", "PureSVD recommend"),
+        same=same,
+    )
+
+
+def _neighbours_pair(movies: Dataset) -> Pair:
+    model = ItemKnn().fit(movies, FitContext(seed=0, threads=1))
+    users, items = np.array(movies.users.ids), np.array(movies.items.ids)
+    events = movies.interactions
+    peer = Peer(
+        NEIGHBOURS, users=users, items=items, user=events.user, item=events.item, k=K, **packed(model.similarity_)
+    )
+
+    def same(found: Any, theirs: Answer) -> dict[str, Any]:
+        assert found["user_id"].to_list() == theirs["user"].tolist()
+        lists = [movies.items.encode(list(names)) for names in (found["item_id"].to_list(), theirs["item"].tolist())]
+        row = np.flatnonzero(lists[0] != lists[1])
+        everybody = np.arange(movies.n_users)
+        sums = model.score_block(Requests.of(everybody, history=movies.histories(everybody)))
+        mine, other = (sums[row // K, each[row]] for each in lists)
+        assert np.allclose(mine, other, rtol=1e-12, atol=0), "lists differ"
+        return {"places": len(lists[0]), "places that differ within rounding": len(row)}
+
+    return Pair(
+        name=f"recommend as a table, MovieLens 1M, all {movies.n_users:,} users, item neighbours K=50",
+        ours=lambda: model.recommend(movies.users.ids, K),
+        peer=peer,
+        peer_name=version("rectools", "ImplicitItemKNN recommend"),
         same=same,
     )
 

@@ -118,6 +118,17 @@ def sum_rows(offsets: Array, item: Array, weights: Array, out: Array) -> None:
             out[b, j] = total[j]
 
 
+@njit(cache=True, nogil=True)
+def add_rows(offsets: Array, item: Array, table: Array, out: Array) -> None:
+    """Add to each row of out float64[B, D] the rows of float32[M, D] that its items name, in event order."""
+    for b in range(len(offsets) - 1):
+        mine = out[b]
+        for t in range(offsets[b], offsets[b + 1]):
+            row = table[item[t]]
+            for f in range(len(mine)):
+                mine[f] += row[f]
+
+
 def cosine_rows(vectors: Floats, items: Array) -> Floats:
     """float32[n, M], cosine of the given rows with all rows; NaN where either is zero or the id is out of range."""
     length = np.sqrt(np.einsum("md,md->m", vectors, vectors, dtype=np.float64))

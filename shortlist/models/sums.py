@@ -20,7 +20,7 @@ from shortlist.core.types import Array, Floats, History, Hits, Ints, Requests
 from shortlist.models.base import CatalogueModel
 from shortlist.models.heaps import offer, unheap
 from shortlist.models.parallel import in_ranges
-from shortlist.models.topk import as_hits, joined, threads_for
+from shortlist.models.topk import STRIP, as_hits, joined, threads_for
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -131,6 +131,16 @@ def _best(
     seen = np.zeros(n_items, np.bool_)
     for b in range(start, stop):
         best_item, best_score = item[b], score[b]
+        work = 0
+        for t in range(left_ptr[b], left_ptr[b + 1]):
+            work += right_ptr[left_at[t] + 1] - right_ptr[left_at[t]]
+        if 4 * work > n_items:
+            # Nearly every item is touched: keeping a list of them costs more than looking at all.
+            found[b] = _best_of_all(
+                left_ptr[b], left_ptr[b + 1], left_at, left, right_ptr, right_at, right,
+                ban[offsets[b] : offsets[b + 1]], total, best_item, best_score,
+            )  # fmt: skip
+            continue
         n = _add(left_ptr[b], left_ptr[b + 1], left_at, left, right_ptr, right_at, right, total, touched, seen)
         for t in range(offsets[b], offsets[b + 1]):
             if 0 <= ban[t] < n_items:
@@ -147,6 +157,40 @@ def _best(
                     limit = best_score[0]
         unheap(best_score, best_item, held)
         found[b] = held
+
+
+@njit(cache=True, nogil=True)
+def _best_of_all(
+    start: int, stop: int, left_at: Array, left: Array, right_ptr: Array, right_at: Array, right: Array, ban: Array,
+    total: Array, best_item: Array, best_score: Array,
+) -> int:  # fmt: skip
+    """Add up the rows of one request, and cut what they sum to; leaves `total` zero."""
+    n_items, k = len(total), len(best_item)
+    for t in range(start, stop):
+        weight, row = left[t], left_at[t]
+        for p in range(right_ptr[row], right_ptr[row + 1]):
+            total[right_at[p]] += weight * right[p]
+    for i in ban:
+        if 0 <= i < n_items:
+            total[i] = 0.0
+    held = 0
+    limit = -np.inf
+    for first in range(0, n_items, STRIP):
+        last = min(first + STRIP, n_items)
+        strip = total[first:last]
+        above = 0
+        for j in range(len(strip)):
+            above += strip[j] > limit
+        if above > 0:
+            for j in range(first, last):
+                value = total[j]
+                if value > limit and value != 0.0 and value < np.inf:
+                    held = offer(best_score, best_item, held, k, value, j)
+                    if held == k:
+                        limit = best_score[0]
+        strip[:] = 0.0
+    unheap(best_score, best_item, held)
+    return held
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,8 @@ import pytest
 from scipy.sparse import random_array
 
 from shortlist.core.errors import StageError, TooLarge
-from shortlist.models.dense import cosine_rows, dot_rows, gram_of, inverse_spd, refuse_dense, sum_rows
+from shortlist.core.types import History
+from shortlist.models.dense import add_rows, cosine_rows, dot_rows, gram_of, inverse_spd, refuse_dense, sum_rows
 
 
 @pytest.fixture
@@ -72,3 +73,12 @@ def test_cosine_has_no_answer_for_zero_or_unknown_rows():
     out = cosine_rows(vectors, np.array([0, 2, 7, -1]))
     np.testing.assert_allclose(out[0], [1, 24 / 25, np.nan], rtol=1e-6)
     assert np.isnan(out[1:]).all()
+
+
+def test_rows_add_up_by_request():
+    rng = np.random.default_rng(0)
+    table, history = rng.normal(size=(9, 5)).astype(np.float32), History.of([[3, 3, 8], [], [0]])
+    out = np.zeros((3, 5))
+    add_rows(history.offsets, history.item, table, out)
+    wide = table.astype(np.float64)
+    np.testing.assert_allclose(out, [wide[3] + wide[3] + wide[8], np.zeros(5), wide[0]], rtol=1e-12)

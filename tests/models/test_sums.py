@@ -9,11 +9,11 @@ from shortlist.models.sparse import evidence_block
 from shortlist.models.sums import SumModel, best_sums, sum_block
 
 
-def tables(seed, n=60, r=80, m=300):
+def tables(seed, n=60, r=80, m=300, density=0.08):
     """Both signs, coarse values: sums that tie and sums that cancel."""
     rng = np.random.default_rng(seed)
     parts = []
-    for shape, density in (((n, r), 0.1), ((r, m), 0.08)):
+    for shape, density in (((n, r), 0.1), ((r, m), density)):
         table = random_array(shape, density=density, rng=rng, format="csr")
         table.data = rng.integers(-2, 4, table.nnz).astype(float) * (0.1 if seed % 2 else 1.0)
         parts.append(csr_array(table))
@@ -29,8 +29,9 @@ def test_a_block_is_the_sparse_product_bit_for_bit(seed):
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("k", [1, 7, 400])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_lists_are_those_of_the_sorted_block(seed, k, threads):
-    left, right = tables(seed)
+@pytest.mark.parametrize("density", [0.005, 0.08])
+def test_lists_are_those_of_the_sorted_block(seed, k, threads, density):
+    left, right = tables(seed, density=density)
     rng = np.random.default_rng(seed)
     past = History.of([rng.integers(-3, 305, rng.integers(0, 90)).tolist() for _ in range(60)])
     for exclude in (None, past):

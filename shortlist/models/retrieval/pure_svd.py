@@ -23,8 +23,9 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Floats, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
+from shortlist.models.dense import add_rows
 from shortlist.models.factors import ItemFactorModel
-from shortlist.models.history import history_matrix
+from shortlist.models.history import distinct, history_matrix, within
 from shortlist.models.retrieval._start import natural_matrix
 
 if TYPE_CHECKING:
@@ -78,12 +79,11 @@ class PureSvd(ItemFactorModel):
 
     def fold_in(self, requests: Requests) -> Floats:
         """float64[B, d], each request's vector: the sum of what its past items add; zero without known past items."""
-        x = history_matrix(requests.history, self.known_, weight=self.config.weight)
+        past = within(requests.history, self.known_)
+        if self.config.weight == "binary":
+            past = distinct(past)
         out = np.zeros((len(requests), self.reading_.shape[1]))
-        for b in range(len(out)):
-            rows = slice(x.indptr[b], x.indptr[b + 1])
-            # Row by row, so that no answer depends on what else is in the batch.
-            out[b] = np.einsum("n,nd->d", x.data[rows], self.reading_[x.indices[rows]], dtype=np.float64)
+        add_rows(past.offsets, past.item, self.reading_, out)
         return out
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
