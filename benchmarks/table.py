@@ -179,7 +179,7 @@ def _round(value: float) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " / ".join(_shown(part) for part in value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 # --- the plot --------------------------------------------------------------------------------------------------------
