@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from shortlist.app.ids import check_user_id
 from shortlist.app.questions import MAX_K, Question, SessionItem
 from shortlist.app.state import State
 from shortlist.core.errors import BadExpression, BadRequest
-from shortlist.core.types import History, Requests
+from shortlist.core.types import Array, History, Requests
 from shortlist.pipeline.expression import Expression, kind_of, parse_expression
+from shortlist.pipeline.frames import RESERVED
 
 
 def requests_of(state: State, question: Question, *, k: int, now: float, seed: int, user_id: str | None) -> Requests:
@@ -37,7 +38,17 @@ def requests_of(state: State, question: Question, *, k: int, now: float, seed: i
         history=requests.history if session is None else session,
         exclude=_ragged(state, question.exclude) if question.exclude else None,
         given=None if question.candidates is None else _ragged(state, question.candidates),
+        cols=_context(question.context),
     )
+
+
+def _context(context: Mapping[str, Any]) -> dict[str, Array]:
+    """Query columns of what the caller says about the request: its texts, numbers and truth values."""
+    return {
+        name: np.full(1, value, object if isinstance(value, str) else None)
+        for name, value in context.items()
+        if isinstance(value, (str, bool, int, float)) and name not in RESERVED
+    }
 
 
 def session_of(state: State, events: Sequence[SessionItem], now: float) -> History | None:

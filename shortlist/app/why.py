@@ -67,7 +67,7 @@ def why_not(service: Service, request_id: str, item_id: str) -> dict[str, Any]:
     if decision["bundle"] != state.bundle:
         return verdict("not_recorded", "Another bundle serves now, so the decision cannot be made again.")
     try:
-        run = _again(state, decision)
+        run = again(state, decision)
     except ShortlistError:
         return verdict("not_recorded", "The decision cannot be made again.")
     for stage in run.slates.trace.stages:
@@ -118,13 +118,14 @@ def _item(decision: Mapping[str, Any], j: int, start: int) -> dict[str, Any]:
     }
 
 
-def _again(state: State, decision: Mapping[str, Any]) -> Run:
+def again(state: State, decision: Mapping[str, Any]) -> Run:
     """The recorded decision, made again with an explanation."""
     asked = decision["question"]
     candidates = asked["candidates"]
     question = Question(
         session=tuple(SessionItem(item_id, at) for item_id, at in asked["session"]),
         surface=decision["surface"],
+        context=asked["context"],
         exclude=tuple(asked["exclude"]),
         candidates=None if candidates is None else tuple(candidates),
     )

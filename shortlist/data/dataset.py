@@ -80,6 +80,8 @@ class Impressions:
         offsets: int64[I+1]; impression i shows item[offsets[i]:offsets[i+1]] in displayed order.
         item: int64[S].
         clicked: bool[S].
+        request: object[I], ids of the answers that were shown, "" where none is known; None if the source names none.
+            They lead to logged decisions and are not kept on disk.
     """
 
     user: Ints
@@ -87,6 +89,7 @@ class Impressions:
     offsets: Ints
     item: Ints
     clicked: Array
+    request: Array | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -105,7 +108,8 @@ class Impressions:
         lengths = np.diff(self.offsets)[index]
         offsets = offsets_of(lengths)
         flat = np.repeat(self.offsets[:-1][index] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Impressions(self.user[index], self.at[index], offsets, self.item[flat], self.clicked[flat])
+        request = None if self.request is None else self.request[index]
+        return Impressions(self.user[index], self.at[index], offsets, self.item[flat], self.clicked[flat], request)
 
 
 @dataclass(frozen=True, repr=False)

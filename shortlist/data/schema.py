@@ -396,7 +396,8 @@ def _impression_table(table: Any, origin: Origin, unit: str) -> pl.DataFrame:
     uneven = frame["item_id"].list.len() != frame["clicked"].list.len()
     if uneven.any():
         raise origin.bad_row(int(uneven.arg_max() or 0), "clicked", "is not as long as the list of items", "Repair it.")
-    return frame.select("user_id", "at", "item_id", "clicked")
+    request = pl.col("request_id").cast(pl.String).fill_null("") if "request_id" in frame.columns else pl.lit("")
+    return frame.select("user_id", "at", "item_id", "clicked", request_id=request)
 
 
 def _impressions(shown: pl.DataFrame, user: Ints, item: Ints) -> Impressions:
@@ -404,4 +405,5 @@ def _impressions(shown: pl.DataFrame, user: Ints, item: Ints) -> Impressions:
 
     lengths = shown["item_id"].list.len().cast(pl.Int64).to_numpy()
     clicked = shown["clicked"].explode(empty_as_null=False).cast(pl.Boolean).to_numpy()
-    return Impressions(user, shown["at"].to_numpy(), offsets_of(lengths), item, np.array(clicked, bool))
+    request = np.array(shown["request_id"].to_list(), object) if (shown["request_id"] != "").any() else None
+    return Impressions(user, shown["at"].to_numpy(), offsets_of(lengths), item, np.array(clicked, bool), request)

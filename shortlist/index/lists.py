@@ -51,7 +51,9 @@ def run_scores(weight: Array, unit: np.float32, code: Array, first: int, last: i
 
 
 @njit(cache=True, nogil=True)
-def picked_scores(weight: Array, unit: np.float32, code: Array, place: Array, first: int, last: int, out: Array) -> None:
+def picked_scores(
+    weight: Array, unit: np.float32, code: Array, place: Array, first: int, last: int, out: Array
+) -> None:
     """Scores of the codes at place[first..last], into out from 0."""
     for i in range(first, last):
         p = place[i]

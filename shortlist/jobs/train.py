@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shortlist.bundles import BundleRef, current, promote, publish
 from shortlist.bundles.track import mark_production, record_run
@@ -22,6 +22,9 @@ from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, split
 from shortlist.evaluation.backtest import Backtest, backtest, replay_split
 from shortlist.pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from shortlist.stores.base import Ledger
 
 Progress = Callable[[int, int, str], None]
 Promotion = Literal["gate", "insist", "none"]
@@ -75,8 +78,11 @@ def fit_pipelines(
     seed: int = 0,
     threads: int = 2,
     progress: Progress = quiet,
+    ledger: Ledger | None = None,
 ) -> dict[str, Pipeline]:
     """Fit several pipelines on one dataset; a model that two of them name alike is fitted once.
+
+    With a `ledger`, rankers learn from the columns that were logged when their rows were shown, where it has them.
 
     Returns:
         Fitted pipelines by surface.
@@ -102,7 +108,7 @@ def fit_pipelines(
                     hint="Labels are shared within a bundle: rename one of them.",
                     field="label",
                 )
-        out[surface] = pipe.fit(data, ctx, fitted=fitted)
+        out[surface] = pipe.fit(data, ctx, fitted=fitted, ledger=ledger)
         fitted |= pipe.models
     progress(len(pipelines), len(pipelines), "")
     return out
@@ -119,6 +125,7 @@ def train(
     promotion: Promotion = "gate",
     tracking_uri: str | None = None,
     progress: Progress = quiet,
+    ledger: Ledger | None = None,
 ) -> Trained:
     """Judge the first pipeline, fit all of them on everything, publish a bundle and promote it.
 
@@ -133,6 +140,7 @@ def train(
             another bundle serves; "insist" promotes anyway; "none" publishes only.
         tracking_uri: where to record the run with MLflow besides the JSON under `home`; None nowhere.
         progress: called with (steps done, steps in all, what is done next).
+        ledger: decisions whose logged columns teach rankers, where impressions name them.
 
     Raises:
         BadSpec: a pipeline does not fit the data.
@@ -149,6 +157,7 @@ def train(
         seed=seed,
         threads=threads,
         progress=lambda i, n, what: progress(1 + i, steps, what or "publish"),
+        ledger=ledger,
     )
     models: dict[str, Any] = {}
     for pipe in fitted.values():

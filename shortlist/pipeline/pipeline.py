@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from shortlist.data.dataset import Dataset, Impressions
+    from shortlist.stores.base import Ledger
 
 
 class Pipeline:
@@ -77,13 +78,21 @@ class Pipeline:
             raise NotFitted(f"Pipeline '{self.spec.name}' is not fitted yet.", hint="Call fit(data) first.")
         return self._runner
 
-    def fit(self, train: Dataset, ctx: FitContext | None = None, *, fitted: Mapping[str, Any] | None = None) -> Self:
+    def fit(
+        self,
+        train: Dataset,
+        ctx: FitContext | None = None,
+        *,
+        fitted: Mapping[str, Any] | None = None,
+        ledger: Ledger | None = None,
+    ) -> Self:
         """Fit every model of the spec, forgetting earlier fits.
 
         Args:
             train: events; with impressions, rankers learn from them, without, from made-up ones.
             ctx: seed and threads of every fit.
             fitted: retrievers by label that were fitted on just this data for another pipeline; not fitted again.
+            ledger: decisions whose logged columns teach rankers where impressions name them.
 
         Raises:
             EmptyTraining: no interactions.
@@ -105,7 +114,7 @@ class Pipeline:
                 self.notes[model.label] = f"left out: needs {missing}"
             else:
                 wanted[find(model.use, *MODEL_KINDS).kind].append(model)
-        rankers = self._teach(wanted["ranker"], wanted["retriever"], train, ctx) if wanted["ranker"] else {}
+        rankers = self._teach(wanted["ranker"], wanted["retriever"], train, ctx, ledger) if wanted["ranker"] else {}
         shared = {m.label: fitted[m.label] for m in wanted["retriever"] if fitted and m.label in fitted}
         missing_ones = [model for model in wanted["retriever"] if model.label not in shared]
         self.models = {**shared, **self._retrievers(missing_ones, train, ctx), **rankers}
@@ -187,7 +196,7 @@ class Pipeline:
         return fitted
 
     def _teach(
-        self, rankers: list[ModelSpec], retrievers: list[ModelSpec], train: Dataset, ctx: FitContext
+        self, rankers: list[ModelSpec], retrievers: list[ModelSpec], train: Dataset, ctx: FitContext, ledger: Any
     ) -> dict[str, Any]:
         """The rankers, each taught by what came after the cut with models that know only what came before."""
         rules = self.spec.training
@@ -210,7 +219,7 @@ class Pipeline:
             )
         else:
             shown = latest(shown, after=cut, most=rules.max_impressions)
-        rows = training_rows(runner, train, shown)
+        rows = training_rows(runner, train, shown, ledger=ledger)
         if not rows.label.any() or rows.label.all():
             self.notes |= {model.label: "left out: the held-out part has no choices to learn from" for model in rankers}
             return {}

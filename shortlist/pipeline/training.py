@@ -21,6 +21,7 @@ from shortlist.pipeline.run import Runner
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
+    from shortlist.stores.base import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class TrainingRows:
         label: float64[N], 1 where clicked.
         group: int64[N], the impression of each row, ascending.
         item: int64[N].
+        logged: bool[N], whether a row's columns are those that were logged when it was shown; None if not asked.
     """
 
     columns: Mapping[str, Floats]
     label: Floats
     group: Ints
     item: Ints
+    logged: Array | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -49,7 +52,12 @@ def feature_columns(runner: Runner) -> tuple[str, ...]:
 
 
 def training_rows(
-    runner: Runner, data: Dataset, impressions: Impressions, columns: Iterable[str] | None = None
+    runner: Runner,
+    data: Dataset,
+    impressions: Impressions,
+    columns: Iterable[str] | None = None,
+    *,
+    ledger: Ledger | None = None,
 ) -> TrainingRows:
     """Features and labels of past impressions, each as of the moment before it was shown.
 
@@ -58,6 +66,8 @@ def training_rows(
         data: where the impressions come from.
         impressions: what was shown and clicked.
         columns: features to keep; None keeps every numeric column that a hydrator provides.
+        ledger: decisions. Where the one that an impression shows was made by this very spec, its logged columns are
+            taken instead of being computed again: they are what the decision was made of, late events and all.
 
     Returns:
         One row per shown item, an item shown twice in one impression once (clicked if either was).
@@ -83,7 +93,12 @@ def training_rows(
         for name in wanted
         if table.cols[name].dtype.kind in "fiub" and table.cols[name].ndim == 1
     }
-    return TrainingRows(numeric, label, table.row.astype(np.int64), table.item)
+    logged = None
+    if ledger is not None:
+        logged = np.zeros(len(table), bool)
+    if ledger is not None and impressions.request is not None:
+        logged = _take_logged(numeric, table, impressions.request, ledger, runner.spec.hash, data)
+    return TrainingRows(numeric, label, table.row.astype(np.int64), table.item, logged)
 
 
 def pseudo_impressions(
@@ -130,6 +145,30 @@ def latest(impressions: Impressions, *, after: float, most: int) -> Impressions:
     inside = np.flatnonzero(impressions.at >= after)
     newest = inside[np.argsort(impressions.at[inside], kind="stable")][-most:]
     return impressions.take(np.sort(newest))
+
+
+def _take_logged(
+    columns: Mapping[str, Floats], table: Candidates, request: Array, ledger: Ledger, spec_hash: str, data: Dataset
+) -> Array:
+    """Write logged values over computed ones, in place; bool[N], the rows that have them."""
+    taken = np.zeros(len(table), bool)
+    offsets = table.offsets.tolist()
+    for b, request_id in enumerate(request.tolist()):
+        decision = ledger.get(request_id) if request_id else None
+        if decision is None or decision.get("spec_hash") != spec_hash:
+            continue
+        logged = decision.get("columns", {})
+        if not logged.keys() >= columns.keys():
+            continue
+        place = {item: j for j, item in enumerate(data.items.encode(decision["items"]).tolist())}
+        start, stop = offsets[b], offsets[b + 1]
+        found = [(n, place[i]) for n, i in enumerate(table.item[start:stop].tolist(), start) if i in place]
+        rows, places = [n for n, _ in found], [j for _, j in found]
+        for name, column in columns.items():
+            values = np.array([np.nan if value is None else value for value in logged[name]], np.float64)
+            column[rows] = values[places]
+        taken[rows] = True
+    return taken
 
 
 def _filters(runner: Runner) -> tuple[str, ...]:

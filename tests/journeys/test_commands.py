@@ -111,3 +111,24 @@ def test_help_says_what_to_type(shell, args):
     if args == ("--help",):
         order = [out.index(f"\n  {name} ") for name in ("demo", "init", "doctor", "data", "train", "eval", "serve")]
         assert order == sorted(order), "commands stand in the order of the loop"
+
+
+def test_features_are_listed_shown_asked_and_kept(shell):
+    kinds = {row["kind"] for row in shell.json("features", "list")["rows"]}
+    assert {"count", "rate", "share", "session", "time"} <= kinds
+    (shell.folder / "mine.toml").write_text(
+        '[[feature]]\nname = "ctr_7d"\nkind = "rate"\nwindow = "7d"\n\n[[feature]]\nname = "hour"\nkind = "time"\n'
+    )
+    rows = shell.json("features", "list", "--pipeline", "mine.toml")["rows"]
+    assert [(row["name"], row["owner"]) for row in rows] == [("ctr_7d", "item"), ("hour", "context")]
+    shown = shell.json("features", "show", "ctr_7d", "--pipeline", "mine.toml")
+    assert shown["settings"]["prior_strength"] == 20.0
+    assert {row["grain_s"] for row in shown["reads"]} == {21_600.0}
+    ask = ("features", "get", "ctr_7d", "--pipeline", "mine.toml", "--user", "U1", "--item", "N1", "--item", "N2")
+    assert len(shell.json(*ask)["values"]["ctr_7d"]) == 2
+    filled = shell.json("features", "fill", "--pipeline", "mine.toml", "--store", "sqlite:f.db")
+    assert filled["values"] > 100
+    out, _ = shell.run("features", "show", "ctr_7d", "--pipeline", "mine.toml")
+    assert "prior_strength" in out
+    _, err = shell.run("features", "show", "ctr", "--pipeline", "mine.toml", code=2)
+    assert "ctr_7d" in err

@@ -116,3 +116,27 @@ def test_the_latest_impressions_in_file_order(shop):
     newest = latest(shop.impressions, after=0.0, most=5)
     assert sorted(newest.at) == sorted(shop.impressions.at)[-5:]
     assert len(latest(shop.impressions, after=1e12, most=5)) == 0
+
+
+def test_logged_values_are_taken_where_the_same_spec_made_the_decision(shop, runner):
+    """One impression of two names a decision of this spec, one of another: only the first is taken from the log."""
+    from shortlist.stores.memory import MemoryLedger
+
+    shown = shop.impressions.take(np.arange(3))
+    named = replace(shown, request=np.array(["r0", "r1", ""], object))
+    plain = training_rows(runner, shop, shown)
+    items = shop.items.decode(shown.item[shown.offsets[0] : shown.offsets[1]])
+    columns = {name: [float(j) for j in range(len(items))] for name in plain.columns}
+    columns["item_events"][0] = float("nan")
+    ledger = MemoryLedger()
+    decision = {"request_id": "r0", "spec_hash": runner.spec.hash, "items": items, "columns": columns}
+    ledger.record(decision, {**decision, "request_id": "r1", "spec_hash": "another"})
+    rows = training_rows(runner, shop, named, ledger=ledger)
+    assert rows.logged.tolist() == (rows.group == 0).tolist()
+    place = {item: j for j, item in enumerate(shop.items.encode(items).tolist())}
+    for name, column in rows.columns.items():
+        expected = [columns[name][place[i]] for i in rows.item[rows.logged].tolist()]
+        assert column[rows.logged].tolist() == pytest.approx(expected, nan_ok=True)
+        assert np.array_equal(column[~rows.logged], plain.columns[name][~rows.logged], equal_nan=True)
+    assert rows.label.tolist() == plain.label.tolist()
+    assert training_rows(runner, shop, shown, ledger=ledger).logged.sum() == 0

@@ -201,6 +201,7 @@ class _Log:
                     "timestamp": str(at),
                     "item_id": ids,
                     "clicked": [request is not None and (request, one) in clicks for one in ids],
+                    "request_id": request if isinstance(request, str) else "",
                 }
             )
         return pl.DataFrame(rows)

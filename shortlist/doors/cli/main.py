@@ -29,6 +29,7 @@ from shortlist.doors.cli import (
     demo,
     doctor,
     evaluate,
+    features,
     init,
     model,
     pipeline,
@@ -54,6 +55,7 @@ ORDER = (
     "data",
     "model",
     "pipeline",
+    "features",
     "train",
     "tune",
     "eval",
@@ -88,6 +90,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(features.app, name="features")
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.add_typer(evaluate.app, name="eval")

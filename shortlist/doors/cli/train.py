@@ -26,20 +26,31 @@ def train(
     k: K = 10,
     seed: Seed = 0,
     insist: Annotated[bool, typer.Option("--insist", help="Promote even if worse than its candidates alone.")] = False,
+    ledger: Annotated[
+        str, typer.Option("--ledger", help="URL of decisions whose logged columns teach rankers, such as sqlite:PATH.")
+    ] = "",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Fit pipelines on a data set, measure the first one on the past, publish a bundle and make it current."""
-    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json)
+    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json, ledger)
 
 
 def make_bundle(
-    data: str, pipelines: str, k: int, seed: int, promotion: Promotion, home: Path | None, as_json: bool
+    data: str,
+    pipelines: str,
+    k: int,
+    seed: int,
+    promotion: Promotion,
+    home: Path | None,
+    as_json: bool,
+    ledger: str = "",
 ) -> None:
     """Train, publish, perhaps promote, and say what came of it; exit code 1 where the gate refused the bundle."""
     from shortlist.core.settings import settings
     from shortlist.data.catalog import load
     from shortlist.jobs.train import train as run
+    from shortlist.stores.open import open_store
 
     config = settings()
     with progress("Training", quiet=as_json) as advance:
@@ -55,6 +66,7 @@ def make_bundle(
             promotion=promotion,
             tracking_uri=config.tracking_uri,
             progress=advance,
+            ledger=open_store("ledger", ledger) if ledger else None,
         )
     if as_json:
         facts = {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused}
