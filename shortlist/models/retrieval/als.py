@@ -80,6 +80,7 @@ class Als(ItemFactorModel):
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
+    inexact_updates: ClassVar[str] = "items of the fit keep their vectors until the next fit"
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
         """Alternate between users and items for `epochs` sweeps."""
