@@ -25,6 +25,7 @@ from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import distinct, recency, within
 from shortlist.models.parallel import in_ranges
 from shortlist.models.pasts import Pasts
+from shortlist.models.retrieval._content_links import alike_items, borrow
 from shortlist.models.retrieval._live_links import LiveLinks
 from shortlist.models.retrieval._walk_kernels import count_rows, gather, strongest
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 UNIT = 1 << 30
 """What counts as 1: weights are rounded to a billionth, sums hold 2^33 of them."""
+
+ALIKE = 10
+"""Items that speak for another by content."""
 
 MANY_EVENTS = 2000
 """From so many events on, an update counts the touched users anew instead of going event by event."""
@@ -55,6 +59,13 @@ class WalkConfig(ModelConfig):
     half_life_s: PositiveFloat | None = None
     """Seconds (or in the data's own clock) before the latest event at which a past event counts half, besides what its
     position takes; None leaves time out."""
+    content_weight: float = Field(default=0.0, ge=0, le=10)
+    """Share that an item borrows from the scores of the ten items most like it by content: all of it without users,
+    less the more users it has; 0 borrows nothing. Items that come after the fit have no content here."""
+    content_columns: tuple[str, ...] = ()
+    """Item columns of labels that say what is alike; none reads the items' text."""
+    content_users: PositiveFloat = 20.0
+    """Users at which an item borrows half of its share."""
     max_len: int = Field(default=200, ge=1)
     """Latest events of a history that are read for an answer."""
     max_events: int = Field(default=1000, ge=2)
@@ -96,7 +107,8 @@ class WalkModel(CatalogueModel):
 
     Learned: `links_` CSR int64[M, M] in units of 2^-30, zero diagonal; `item_users_` int64[M], users who had the item;
     `steps_` int64[window + 1], what a pair (earlier, later) adds by distance; `past_item_` int32[E], `past_at_`
-    float64[E] and `past_offsets_` int64[U+1], the counted events of each user, which updates need.
+    float64[E] and `past_offsets_` int64[U+1], the counted events of each user, which updates need; with a content
+    weight `alike_` CSR float64[M, M], rows of items alike.
     """
 
     repeats_count: ClassVar[bool] = True
@@ -147,6 +159,8 @@ class WalkModel(CatalogueModel):
         past = data.sequences.last(self.config.max_events)
         self.steps_: Ints = self.order_steps()
         self._set(past, self._count(past, distinct(past), self.n_items_, threads=ctx.threads, cut=True))
+        if self.config.content_weight > 0:
+            self.alike_: csr_array = alike_items(data, self.config.content_columns, ALIKE, threads=ctx.threads)
 
     def _set(self, past: History, links: csr_array) -> None:
         mine = distinct(past)
@@ -311,11 +325,10 @@ class WalkModel(CatalogueModel):
             out = np.empty((len(requests), len(state.n_users)), np.float32)
             links = (state.start, state.stop, state.columns, state.counts)
             gather(history.offsets, history.item, weight, *links, state.to_scale, out)
-        return self.finish(out)
-
-    def finish(self, block: Floats) -> Floats:
-        """What a model makes of the sums float32[B, M]; nothing by default."""
-        return block
+            if self._borrows:
+                alike = self.alike_
+                borrow(out, self._content_share(state.n_users), alike.indptr, alike.indices, alike.data)
+        return out
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`; the values sum to the score."""
@@ -325,13 +338,33 @@ class WalkModel(CatalogueModel):
             history = self._read(requests, state)
             weight = self._weight(history) * state.from_scale[history.item]
             shares: dict[int, float] = {}
-            for past, w in zip(history.one(0).tolist(), weight.tolist(), strict=False):
-                start, stop = state.start[past], state.stop[past]
-                at = start + np.searchsorted(state.columns[start:stop], item)
-                if at < stop and state.columns[at] == item:
-                    added = w * float(state.counts[at]) * float(state.to_scale[item])
-                    shares[past] = shares.get(past, 0.0) + added
+            for answer, part in self._voices(item, state):
+                for past, w in zip(history.one(0).tolist(), weight.tolist(), strict=False):
+                    start, stop = state.start[past], state.stop[past]
+                    at = start + np.searchsorted(state.columns[start:stop], answer)
+                    if at < stop and state.columns[at] == answer:
+                        added = part * w * float(state.counts[at]) * float(state.to_scale[answer])
+                        shares[past] = shares.get(past, 0.0) + added
         return shares
+
+    @property
+    def _borrows(self) -> bool:
+        return self.config.content_weight > 0 and hasattr(self, "alike_")
+
+    def _content_share(self, n_users: Ints) -> Floats:
+        """float64[M], how much of its likes' scores each item borrows."""
+        c = self.config
+        share: Floats = c.content_weight * c.content_users / (c.content_users + n_users)
+        return share
+
+    def _voices(self, item: int, state: _Snapshot) -> list[tuple[int, float]]:
+        """The items whose sums make up the score of `item`, with their shares: itself, and those it borrows from."""
+        if not self._borrows or item >= self.alike_.shape[0]:
+            return [(item, 1.0)]
+        row = slice(self.alike_.indptr[item], self.alike_.indptr[item + 1])
+        share = float(self._content_share(state.n_users[[item]])[0])
+        likes = zip(self.alike_.indices[row].tolist(), self.alike_.data[row].tolist(), strict=True)
+        return [(item, 1.0), *((other, share * part) for other, part in likes)]
 
     def _read(self, requests: Requests, state: _Snapshot) -> History:
         history = within(requests.history, state.n_users > 0)

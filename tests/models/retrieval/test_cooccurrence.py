@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from shortlist.core.contracts import FitContext, Updatable
-from shortlist.core.errors import NotFitted, TooLarge
+from shortlist.core.errors import BadConfig, NotFitted, TooLarge
 from shortlist.core.types import History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.data.vocab import Vocab
 from shortlist.models.retrieval.rp3beta import Rp3Beta
 from shortlist.models.retrieval.trails import Trails
-from shortlist.testing.worlds import dataset_of, requests_for
+from shortlist.testing.worlds import dataset_of, requests_for, small_log
 
 
 def log(n_events=600, n_users=30, n_items=40, seed=0):
@@ -213,3 +213,52 @@ def test_one_very_active_account_is_bounded():
     assert model.links_[[0], :].nnz == 1, "the account's old events are not counted"
     assert model.links_.nnz == 10 * 9 + 2
     assert len(model.past_item_) == 12
+
+
+def test_items_nobody_had_borrow_from_those_alike():
+    data = small_log()
+    cold = np.isin(data.interactions.item, (5, 9))
+    few = data.select(~cold)
+    requests = requests_for(few)
+    plain, lent = Trails().fit(few), Trails(content_weight=0.8, content_users=4.0).fit(few)
+    one, two = np.nan_to_num(plain.score_block(requests).astype(np.float64)), lent.score_block(requests)
+    assert np.isnan(plain.score_block(requests)[:, [5, 9]]).all()
+    share = 0.8 * 4.0 / (4.0 + plain.item_users_)
+    expected = one + share * (one @ lent.alike_.T.toarray())
+    np.testing.assert_allclose(np.nan_to_num(two), expected, rtol=1e-5, atol=1e-9)
+    # The two are about the same topic as the other items with that remainder, and their readers get them.
+    assert np.isfinite(two[:, [5, 9]]).any()
+    row = int(np.nanargmax(two[:, 5]))
+    because = lent.explain(requests.take(np.array([row])), 5)
+    assert sum(because.values()) == pytest.approx(float(two[row, 5]), rel=1e-5)
+
+
+def test_labels_say_what_is_alike_and_a_wrong_column_is_named():
+    data = small_log()
+    alike = Rp3Beta(content_weight=0.5, content_columns=("category",)).fit(data).alike_
+    category = data.item_table["category"].to_list()
+    rows = np.repeat(np.arange(data.n_items), np.diff(alike.indptr))
+    assert all(category[i] == category[j] for i, j in zip(rows, alike.indices, strict=True))
+    np.testing.assert_allclose(np.asarray(alike.sum(axis=1)).ravel(), 1.0)
+    with pytest.raises(BadConfig, match="category"):
+        Rp3Beta(content_weight=0.5, content_columns=("categry",)).fit(data)
+
+
+def test_the_past_may_be_damped_by_another_power():
+    data = log()
+    ask = requests_for(data, [2])
+    walk, other = Rp3Beta(beta=0.2).fit(data), Rp3Beta(beta=0.2, source_power=0.3).fit(data)
+    one, two = walk.explain(ask, 1), other.explain(ask, 1)
+    for past, value in one.items():
+        assert two[past] == pytest.approx(value * walk.item_users_[past] ** 0.5)
+
+
+def test_new_items_in_a_model_that_borrows(tmp_path):
+    data = small_log()
+    known = data.interactions.item < 28
+    small = Dataset("s", data.interactions.take(known), data.users, Vocab(data.items.ids[:28]), data.item_table[:28])
+    model = Trails(content_weight=0.5).fit(small).update(data.interactions.take(~known))
+    assert np.isfinite(model.score_block(requests_for(data))[:, 28:]).any()
+    model.save(tmp_path)
+    again = Trails.load(tmp_path).score_block(requests_for(data))
+    np.testing.assert_array_equal(again, model.score_block(requests_for(data)))
