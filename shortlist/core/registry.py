@@ -184,6 +184,7 @@ ROWS: tuple[Row, ...] = (
     Row("retriever", "new_arrivals", "shortlist.models.retrieval.new_arrivals:NewArrivals", "the youngest items first"),
     Row("retriever", "nextitnet", "shortlist.models.sequential.nextitnet:NextItNet", "dilated causal convolutions", extra="nn"),
     Row("retriever", "nmf", "shortlist.models.retrieval.nmf:Nmf", "predicted ratings: sums of readable, non-negative parts"),
+    Row("retriever", "node2vec", "shortlist.models.retrieval.node2vec:Node2Vec", "deepwalk whose walks stay near or go far"),
     Row("retriever", "pmf", "shortlist.models.retrieval.pmf:Pmf", "predicted ratings: a product of vectors inside the scale"),
     Row("retriever", "popularity", "shortlist.models.retrieval.popularity:Popularity", "the most wanted by all"),
     Row("retriever", "pure_svd", "shortlist.models.retrieval.pure_svd:PureSvd", "singular vectors of who did what; a fit of seconds"),
