@@ -20,11 +20,13 @@ from shortlist.core.errors import BadSpec, BundleMismatch, Conflict, NoBundle
 from shortlist.core.settings import Settings
 from shortlist.core.settings import settings as read_settings
 from shortlist.core.types import Requests
+from shortlist.features.stored import PublishedState
 from shortlist.stores.memory import MemoryEventLog, MemoryLedger
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
     from shortlist.pipeline.spec import PipelineSpec
+    from shortlist.stores.base import FeatureStore
 
 REPLAY_ROWS = 10_000
 """Events read from the log at once."""
@@ -38,6 +40,8 @@ class Service:
         ledger: where decisions are kept; None keeps them in memory.
         root: folder of published bundles, or None if there is none to promote from.
         wall: gives wall time, UTC seconds.
+        features: store from which declared features are read; None reads them from memory.
+        publishes: whether this process writes that store.
     """
 
     def __init__(
@@ -47,7 +51,10 @@ class Service:
         *,
         root: Path | None = None,
         wall: Callable[[], float] = time.time,
+        features: FeatureStore | None = None,
+        publishes: bool = True,
     ) -> None:
+        self.features, self._publishes = features, publishes
         self.log = MemoryEventLog() if log is None else log
         self.ledger = MemoryLedger() if ledger is None else ledger
         self.root = root
@@ -80,7 +87,9 @@ class Service:
         root = settings.home / "bundles" if root is None else root
         store = settings.store
         log = open_store("event_log", store.events or store.default)
-        service = cls(log, open_store("ledger", store.ledger or store.default), root=root)
+        features = None if store.features is None else open_store("feature_store", store.features)
+        ledger = open_store("ledger", store.ledger or store.default)
+        service = cls(log, ledger, root=root, features=features, publishes=store.publish_features)
         current = bundles.current(root)
         if current is not None:
             service.swap(bundles.load(current.path))
@@ -172,8 +181,10 @@ class Service:
             at = data.interactions.at
             end = float(at.max()) if len(at) else None
             clock = Clock(end, published_at, has_dates=data.clock == "unix", wall=self.wall)
-            state = State(bundle, data, models, specs, clock)
+            state = State(bundle, data, models, specs, clock, store=self.features, publishes=self._publishes)
             self._replay(state)
+            if isinstance(state.features, PublishedState):
+                state.features.publish_all()
             _try_out(state)
             if before is not None:
                 before()
@@ -221,6 +232,8 @@ class Service:
             self._state.close()
         self.log.close()
         self.ledger.close()
+        if self.features is not None:
+            self.features.close()
 
     def _replay(self, state: State) -> None:
         """Fold what the log has beyond the state's place."""

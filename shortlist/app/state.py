@@ -24,6 +24,7 @@ from shortlist.features.counts import EventCounts
 from shortlist.features.facts import SHOWN
 from shortlist.features.history import HistoryState
 from shortlist.features.state import FeatureState
+from shortlist.features.stored import PublishedState
 from shortlist.index.text import TextIndex
 from shortlist.pipeline.build import build
 from shortlist.pipeline.run import Runner
@@ -33,6 +34,7 @@ from shortlist.stores.events import Event, Impression, Interaction, ItemUpdate, 
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
+    from shortlist.stores.base import FeatureStore
 
 MAX_ORPHANS = 10_000
 """Interactions with items the catalogue does not know yet, kept in case the item arrives."""
@@ -65,6 +67,9 @@ class State:
         models: Mapping[str, Any],
         specs: Mapping[str, PipelineSpec],
         clock: Clock,
+        *,
+        store: FeatureStore | None = None,
+        publishes: bool = True,
     ) -> None:
         self.bundle = bundle
         self.users = data.users.copy()
@@ -72,8 +77,11 @@ class State:
         self.history = HistoryState.from_dataset(data)
         self.catalogue = ItemTable.from_dataset(data)
         self.profiles = UserTable.from_dataset(data)
-        self.features = FeatureState.from_dataset(data)
-        self.counts = EventCounts(self.features)
+        memory = FeatureState.from_dataset(data)
+        self.counts = EventCounts(memory)
+        self.features: FeatureState | PublishedState = memory
+        if store is not None:
+            self.features = PublishedState(memory, store, self.users, self.items, name=bundle, publishes=publishes)
         self.text = TextIndex(item_text(data, labels=True))
         self.clock = clock
         self.seq = 0

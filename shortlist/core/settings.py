@@ -29,6 +29,10 @@ class StoreSettings(BaseModel):
     """URL of the event log."""
     ledger: str | None = None
     """URL of the decision ledger."""
+    features: str | None = None
+    """URL of a store from which declared features are read, such as redis://host/0; None reads them from memory."""
+    publish_features: bool = True
+    """Whether this process writes the state of features there; of all that share the store, exactly one should."""
 
 
 class ServingSettings(BaseModel):

@@ -34,6 +34,16 @@ class Count:
     values: int
 
 
+class Computed(dict[str, Array]):
+    """Columns by name.
+
+    Attributes:
+        failed: what kept some of them from being read, so that they hold their defaults; None if nothing did.
+    """
+
+    failed: DependencyError | None = None
+
+
 class FeatureSet:
     """Features in the order in which they are computed.
 
@@ -115,7 +125,7 @@ class FeatureSet:
 
     def columns(
         self, requests: Requests, candidates: Candidates, state: StateReader, catalogue: Any, profiles: Any
-    ) -> dict[str, Array]:
+    ) -> Computed:
         """Every feature, [N, ...] each: what was known strictly before each request's `now`.
 
         Raises:
@@ -132,7 +142,9 @@ class FeatureSet:
             with self._lock:
                 for key, n in view.tally.items():
                     self._tally[key] = self._tally.get(key, 0) + n
-        return view.made
+        out = Computed(view.made)
+        out.failed = failed
+        return out
 
     def tally(self) -> list[Count]:
         """What was counted so far, by feature and reason."""

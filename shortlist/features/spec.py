@@ -24,9 +24,14 @@ KIND = "feature"
 class Declared:
     """A state together with the features that a spec declares over it."""
 
-    def __init__(self, state: StateReader, declared: FeatureSet) -> None:
+    def __init__(self, state: Any, declared: FeatureSet) -> None:
         self.state = state
         self.declared = declared
+
+    def reader(self, features: FeatureSet) -> StateReader:
+        """Where these features are read."""
+        found: StateReader = self.state.reader(features)
+        return found
 
     def need(self, measures: Iterable[Measure]) -> None:
         """See `StateReader.need`."""
@@ -34,7 +39,8 @@ class Declared:
 
     def fetch(self, entities: Mapping[Owner, Ints]) -> Reading:
         """See `StateReader.fetch`."""
-        return self.state.fetch(entities)
+        reading: Reading = self.state.fetch(entities)
+        return reading
 
 
 def make_feature(values: Mapping[str, Any]) -> Feature:

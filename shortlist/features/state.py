@@ -21,6 +21,7 @@ from shortlist.features.table import Plan, RunTable
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
+    from shortlist.features.feature_set import FeatureSet
 
 CHUNK = 1024
 """Facts kept singly before they become a table."""
@@ -82,6 +83,15 @@ class FeatureState:
                     table = RunTable.replayed((*known, *fresh), facts, self._sizes.get(owner, 0))
                     self._tables = {**self._tables, owner: table}
                     self._plans = {}
+
+    def reader(self, features: FeatureSet) -> StateReader:
+        """Where these features are read: here."""
+        self.need(features.measures)
+        return self
+
+    def table(self, owner: Owner) -> RunTable:
+        """The table of an owner that somebody needs."""
+        return self._tables[owner]
 
     def fetch(self, entities: Mapping[Owner, Ints]) -> Reading:
         """Itself: everything is here."""

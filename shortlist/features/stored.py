@@ -13,14 +13,14 @@ from itertools import groupby
 
 import numpy as np
 
-from shortlist.core.errors import BadSpec
+from shortlist.core.errors import BadSpec, DependencyError
 from shortlist.core.types import Floats, Ints
 from shortlist.data.vocab import Vocab
 from shortlist.features.facts import Fact, Facts
 from shortlist.features.feature_set import FeatureSet
 from shortlist.features.measures import OWNERS, Measure, Owner, Query
 from shortlist.features.runs import RunCodec
-from shortlist.features.state import Reading
+from shortlist.features.state import FeatureState, Reading, StateReader
 from shortlist.features.table import Plan, RunTable
 from shortlist.stores.base import FeatureStore
 
@@ -37,13 +37,21 @@ class StoredState:
         users: external ids of users.
         items: external ids of items.
         ttl_s: seconds after which a value that is not written again is gone; None keeps it.
+        name: what the values are a fold of, such as a bundle; values of different names do not mix.
 
     Attributes:
         space: name of the layout in the store.
     """
 
     def __init__(
-        self, store: FeatureStore, features: FeatureSet, users: Vocab, items: Vocab, *, ttl_s: float | None = None
+        self,
+        store: FeatureStore,
+        features: FeatureSet,
+        users: Vocab,
+        items: Vocab,
+        *,
+        ttl_s: float | None = None,
+        name: str = "",
     ) -> None:
         self._store = store
         self._ids: dict[Owner, Vocab | None] = {"item": items, "user": users, "all": None}
@@ -52,7 +60,8 @@ class StoredState:
         for owner, queries in features.queries.items():
             self._codecs[owner] = RunCodec(tuple(dict.fromkeys(query.measure for query in queries)), queries)
         text = repr([(owner, features.queries[owner]) for owner in OWNERS if owner in features.queries])
-        self.space = hashlib.sha256(text.encode()).hexdigest()[:12]
+        layout = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.space = f"{name}.{layout}" if name else layout
         self._plans: dict[tuple[Owner, tuple[Query, ...]], Plan] = {}
 
     def need(self, measures: Iterable[Measure]) -> None:
@@ -126,6 +135,22 @@ class StoredState:
                 written += sum(1 for run in rows.values() if run)
         return written
 
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Whose values it keeps."""
+        return tuple(self._codecs)
+
+    def publish(self, memory: FeatureState, entities: Mapping[Owner, Sequence[int]]) -> None:
+        """Write what the state in memory knows of these entities; doing it again changes nothing."""
+        rows: dict[str, bytes] = {}
+        for owner, codec in self._codecs.items():
+            table, mine = memory.table(owner), list(entities.get(owner, ()))
+            for key, entity in zip(self._keys(owner, np.array(mine, np.int64)), mine, strict=True):
+                rows[key] = table.run(entity, codec)
+        items = list(rows.items())
+        for start in range(0, len(items), MAX_KEYS):
+            self._store.put_many(self.space, dict(items[start : start + MAX_KEYS]), self.seq(), self._ttl_s)
+
     def forget(self, user_id: str) -> int:
         """Remove a user's own numbers from every layout. Returns: values that went."""
         return self._store.erase([f"user:{user_id}"])
@@ -140,6 +165,86 @@ class StoredState:
             return ["all"] * len(entity)
         n, names = len(ids), ids.ids
         return [f"{owner}:{names[e]}" if 0 <= e < n else f"{owner}:" for e in entity.tolist()]
+
+
+class PublishedState:
+    """State in memory whose declared features are read from a store, where it publishes them.
+
+    The store is a projection of the memory of the process that publishes. What could not be written, because the store
+    was away, is written with the next events; publishing everything again after a restart changes nothing.
+
+    Args:
+        memory: the whole state.
+        store: where other processes read it.
+        users: external ids of users.
+        items: external ids of items.
+        name: of what is folded, such as the bundle.
+        publishes: whether this process writes; exactly one should.
+    """
+
+    def __init__(
+        self, memory: FeatureState, store: FeatureStore, users: Vocab, items: Vocab, *, name: str, publishes: bool
+    ) -> None:
+        self.memory = memory
+        self._open = (store, users, items, name)
+        self._publishes = publishes
+        self._stored: dict[str, StoredState] = {}
+        self._waiting: dict[Owner, set[int]] = {owner: set() for owner in OWNERS}
+
+    def reader(self, features: FeatureSet) -> StateReader:
+        """The store's state of these features."""
+        store, users, items, name = self._open
+        self.memory.need(features.measures)
+        stored = StoredState(store, features, users, items, name=name)
+        return self._stored.setdefault(stored.space, stored)
+
+    def need(self, measures: Iterable[Measure]) -> None:
+        """See `StateReader.need`; what is not declared stays in memory."""
+        self.memory.need(measures)
+
+    def fetch(self, entities: Mapping[Owner, Ints]) -> Reading:
+        """See `StateReader.fetch`."""
+        return self.memory.fetch(entities)
+
+    def fold(self, facts: Iterable[Fact]) -> None:
+        """Take in events, and publish whom they concern."""
+        taken = list(facts)
+        self.memory.fold(taken)
+        if self._publishes:
+            for fact in taken:
+                self._waiting["all"].add(0)
+                if fact[1] >= 0:
+                    self._waiting["user"].add(fact[1])
+                if fact[2] >= 0:
+                    self._waiting["item"].add(fact[2])
+            self.publish()
+
+    def publish_all(self) -> None:
+        """Write everybody.
+
+        Raises:
+            StoreUnavailable, StoreTimeout: the store does not answer.
+        """
+        if self._publishes:
+            for stored in self._stored.values():
+                stored.publish(self.memory, {owner: range(len(self.memory.table(owner))) for owner in stored.owners})
+
+    def publish(self) -> bool:
+        """Write those who wait; False if the store did not answer, and they go on waiting."""
+        waiting = {owner: sorted(entities) for owner, entities in self._waiting.items()}
+        try:
+            for stored in self._stored.values():
+                stored.publish(self.memory, waiting)
+        except DependencyError:
+            return False
+        self._waiting = {owner: set() for owner in OWNERS}
+        return True
+
+    def forget(self, user: int) -> None:
+        """Drop a user's own numbers here and there."""
+        self.memory.forget(user)
+        self._waiting["user"].add(user)
+        self.publish()
 
 
 class _Fetched:

@@ -125,7 +125,10 @@ class RunTable:
         rows, start, count, _ = self._arrays
         if entity >= len(start):
             return b""
-        return codec.encode(rows[start[entity] : start[entity] + count[entity]].copy())
+        mine = rows[start[entity] : start[entity] + count[entity]]
+        if codec.measures == self.measures:
+            return codec.encode(mine.copy())
+        return codec.encode(mine[:, [0, *(1 + self.measures.index(one) for one in codec.measures)]])
 
     def _weight(self, kind: str, position: int) -> Floats:
         """float64[K], what an event of that type, of value one, adds to each measure."""

@@ -283,7 +283,11 @@ class Runner:
         if found is None:
             return table.with_columns({name: np.full(n, stage.defaults[name]) for name in stage.provides})
         table = table.with_columns(checks.columns(stage, found, n))
-        run.note(stage, "hydrator", n, n, began)
+        # Features that could not be read hold their defaults; the answer stands, and says so.
+        failed = getattr(found, "failed", None)
+        if failed is not None and run.strict:
+            raise failed
+        run.note(stage, "hydrator", n, n, began, "" if failed is None else failed.code)
         return table
 
     def _filter(self, stage: Any, requests: Requests, table: Candidates, run: _Run) -> Candidates:

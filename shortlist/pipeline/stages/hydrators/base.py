@@ -19,8 +19,13 @@ class FeatureStage(Stage):
         super().__init__(world, label=label, **config)
         self.features = self.declared()
         self.features.check(world.catalogue, world.profiles)
+        self.state: Any = world.features
         if self.features.measures:
-            world.features.need(self.features.measures)
+            self.connect()
+
+    def connect(self) -> None:
+        """Say what will be read."""
+        self.state.need(self.features.measures)
 
     def declared(self) -> FeatureSet:
         """The features to add."""
@@ -29,4 +34,4 @@ class FeatureStage(Stage):
     def columns(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
         """Each [N, ...]."""
         world = self.world
-        return self.features.columns(requests, candidates, world.features, world.catalogue, world.profiles)
+        return self.features.columns(requests, candidates, self.state, world.catalogue, world.profiles)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shortlist.features.feature_set import FeatureSet
+from shortlist.features.stored import StoredState
 from shortlist.pipeline.stages.base import StageConfig
 from shortlist.pipeline.stages.hydrators.base import FeatureStage
 
@@ -30,6 +31,14 @@ class Features(FeatureStage):
         """Those of the spec that were asked for."""
         every: FeatureSet = self.world.features.declared
         return every.only(self.config.columns) if self.config.columns else every
+
+    def connect(self) -> None:
+        """Open the state of these features; a store may keep the stage waiting, so it gets a pool of its own."""
+        self.state = self.world.features.reader(self.features)
+        self.may_wait = isinstance(self.state, StoredState)
+        defaults = {one.name: one.config.default for one in self.features.features if one.config.default is not None}
+        if self.may_wait and len(defaults) == len(self.features):
+            self.optional, self.defaults = True, defaults
 
     @property
     def provides(self) -> tuple[str, ...]:  # type: ignore[override]
