@@ -5,7 +5,7 @@
 The first 70 % of the newsroom train the shipped `home` pipeline with sixteen declared features beside its own. The rest
 is lived through in order: before every tenth of its impressions and clicks a reader asks for ten items, and what the
 log says comes in as events, one in twenty of them an hour late. Then everything is thrown away but the event log and
-the ledger, and every decision is made again.
+the ledger, and every decision is made again: living through the log once more, and as training would compute it.
 """
 
 from __future__ import annotations
@@ -153,8 +153,10 @@ def main() -> None:
     chosen = parser.parse_args()
     for late, said in ((0.0, "every event in time"), (0.05, "one event in twenty an hour late")):
         parts = lived(chosen.requests, late=late)
-        print(f"{said}:")
+        print(f"{said}, as served:")
         report(skew(read_back(*parts), most=chosen.requests))
+        print(f"{said}, as trained:")
+        report(skew(read_back(*parts), most=chosen.requests, as_trained=True))
 
 
 if __name__ == "__main__":

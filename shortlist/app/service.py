@@ -63,6 +63,7 @@ class Service:
         self.is_ready = False
         """Whether a verified, warmed state serves."""
         self._state: State | None = None
+        self._anew: Callable[[], State] | None = None
         self._writing = threading.Lock()
         self._changing = threading.Lock()
 
@@ -131,6 +132,16 @@ class Service:
             raise NoBundle("No bundle is being served yet.", hint="Publish one: shortlist demo, or shortlist train.")
         return self._state
 
+    def anew(self) -> State:
+        """Another state over the serving bundle, in memory, that has not seen any event of the log yet.
+
+        Raises:
+            NoBundle: nothing is served yet.
+        """
+        if self._anew is None:
+            raise NoBundle("No bundle is being served yet.", hint="Publish one: shortlist demo, or shortlist train.")
+        return self._anew()
+
     @property
     def bundle_id(self) -> str | None:
         """Id of the serving bundle, or None."""
@@ -182,6 +193,11 @@ class Service:
             end = float(at.max()) if len(at) else None
             clock = Clock(end, published_at, has_dates=data.clock == "unix", wall=self.wall)
             state = State(bundle, data, models, specs, clock, store=self.features, publishes=self._publishes)
+
+            def anew() -> State:
+                same = Clock(end, published_at, has_dates=data.clock == "unix", wall=self.wall)
+                return State(bundle, data, models, specs, same)
+
             self._replay(state)
             if isinstance(state.features, PublishedState):
                 state.features.publish_all()
@@ -191,7 +207,7 @@ class Service:
             with self._writing:
                 # No event can be logged meanwhile, so nothing falls between the two states.
                 self._replay(state)
-                self._state = state
+                self._state, self._anew = state, anew
             # The state before stays usable for answers that began with it; it is dropped with the last of them.
             self.is_ready = True
         finally:

@@ -15,7 +15,7 @@ from shortlist.app.ids import check_id
 from shortlist.app.questions import Question, SessionItem
 from shortlist.app.recommend import run_pipeline, without
 from shortlist.core.errors import ShortlistError, UnknownRequest
-from shortlist.core.types import History
+from shortlist.core.types import History, Requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +120,13 @@ def _item(decision: Mapping[str, Any], j: int, start: int) -> dict[str, Any]:
 
 def again(state: State, decision: Mapping[str, Any]) -> Run:
     """The recorded decision, made again with an explanation."""
+    requests = asked_again(state, decision)
+    runner, expression = state.runner(decision["surface"]), filter_of(state, decision["question"]["filter"])
+    return run_pipeline(state, runner, requests, expression, explain=True, rescue=False)
+
+
+def asked_again(state: State, decision: Mapping[str, Any]) -> Requests:
+    """The batch of one that the recorded decision answered."""
     asked = decision["question"]
     candidates = asked["candidates"]
     question = Question(
@@ -135,5 +142,4 @@ def again(state: State, decision: Mapping[str, Any]) -> Run:
         items = [item for item in state.items.encode(asked["history"]).tolist() if item >= 0]
         requests = requests.with_history(History.of([items], [[now - 1.0] * len(items)]))
     shown = [item for item in state.items.encode(asked["pages_before"]).tolist() if item >= 0]
-    runner, expression = state.runner(decision["surface"]), filter_of(state, asked["filter"])
-    return run_pipeline(state, runner, without(requests, shown), expression, explain=True, rescue=False)
+    return without(requests, shown)

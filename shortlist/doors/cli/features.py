@@ -127,16 +127,19 @@ def skew(
         int, typer.Option("--most", min=1, max=100_000, help="Newest decisions that are compared.")
     ] = 1_000,
     surface: Annotated[str, typer.Option("--surface", help="Only decisions of this surface.")] = "",
+    as_trained: Annotated[
+        bool, typer.Option("--as-trained", help="As training computes features: from the whole log, late events too.")
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Compute logged decisions again from the event log and compare every column; exit code 1 under 99.9 % equal."""
+    """Live through the log again, compute logged decisions anew and compare every column; exit code 1 under 99.9 %."""
     from shortlist.app.service import Service
     from shortlist.app.skew import skew as compare
 
     service = Service.open(root=None if home is None else home / "bundles")
     try:
-        found = compare(service, most=most, surface=surface)
+        found = compare(service, most=most, surface=surface, as_trained=as_trained)
     finally:
         service.close()
     if as_json:
