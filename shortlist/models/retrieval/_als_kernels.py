@@ -41,7 +41,7 @@ _padded = njit(cache=True, inline="always")(padded)
 @njit(cache=True, nogil=True, fastmath=_LANES)
 def solve_cholesky(
     start: int, stop: int, indptr: Array, indices: Array, weight: Array, fixed: Array, spectrum: Array,
-    unobserved: float, reg: float, width: float, exponent: float, out: Array,
+    unobserved: float, reg: float, width: float, exponent: float, out: Array, relax: float = 1.0,
 ) -> None:  # fmt: skip
     """Exact rows start..stop of `out` [rows, d], in its precision; rows without entries become zero.
 
@@ -58,6 +58,7 @@ def solve_cholesky(
         width: what every row counts besides its entries.
         exponent: of the regularisation.
         out: float32 or float64 [rows, d].
+        relax: how far to go from the present row (turned to the same axes) to the solution; 1 does not read it.
     """
     d = fixed.shape[1]
     size = _padded(d)
@@ -98,6 +99,9 @@ def solve_cholesky(
                 normal[f, f] = 1
             factor(normal, size, shift, scratch)
             solve(normal, size, x)
+        if relax != 1.0:
+            for f in range(d):
+                x[f] = out[u, f] + relax * (x[f] - out[u, f])
         for f in range(d):
             out[u, f] = x[f]
 
@@ -148,7 +152,7 @@ def _solve_short(
 @njit(cache=True, nogil=True, fastmath=_LANES)
 def solve_cg(
     start: int, stop: int, indptr: Array, indices: Array, weight: Array, fixed: Array, spectrum: Array,
-    unobserved: float, reg: float, width: float, exponent: float, out: Array, steps: int,
+    unobserved: float, reg: float, width: float, exponent: float, out: Array, steps: int, relax: float = 1.0,
 ) -> None:  # fmt: skip
     """Rows start..stop of float32 `out`, improved from their present value by `steps` of conjugate gradients.
 
@@ -161,6 +165,7 @@ def solve_cg(
     ap = np.empty(d, np.float32)
     diagonal = np.empty(d, np.float32)
     scale = np.empty(d, np.float32)
+    before = np.empty(d, np.float32)
     end = indptr[stop]
     for u in range(start, stop):
         first, last = indptr[u], indptr[u + 1]
@@ -170,6 +175,7 @@ def solve_cg(
             continue
         shift = reg * (last - first + width) ** exponent
         for f in range(d):
+            before[f] = x[f]
             diagonal[f] = spectrum[f] + shift
             scale[f] = diagonal[f]
             r[f] = -diagonal[f] * x[f]
@@ -208,6 +214,9 @@ def solve_cg(
             for f in range(d):
                 p[f] = scale[f] * r[f] + (new / rr) * p[f]
             rr = new
+        if relax != 1.0:
+            for f in range(d):
+                x[f] = before[f] + np.float32(relax) * (x[f] - before[f])
 
 
 @njit(cache=True, nogil=True, fastmath=_LANES)
@@ -247,7 +256,7 @@ def _add_normal(indices: Array, weight: Array, fixed: Array, first: int, last: i
 @njit(cache=True, nogil=True, fastmath=_LANES)
 def solve_subspace(
     start: int, stop: int, indptr: Array, indices: Array, weight: Array, fixed: Array, spectrum: Array,
-    unobserved: float, reg: float, width: float, exponent: float, out: Array, most: int,
+    unobserved: float, reg: float, width: float, exponent: float, out: Array, most: int, relax: float = 1.0,
 ) -> None:  # fmt: skip
     """Rows start..stop of float32 `out`, improved by exact steps in blocks of `most` factors, each once.
 
@@ -262,6 +271,7 @@ def solve_subspace(
     for u in range(start, stop):
         longest = max(longest, indptr[u + 1] - indptr[u])
     score = np.empty(longest, np.float32)
+    before = np.empty(d, np.float32)
     step = np.zeros(max(_padded(d), size), np.float32)
     normal = aligned(size, size, step)
     block = aligned(max(_CHUNK, d), size, step)
@@ -278,8 +288,10 @@ def solve_subspace(
             own = weight if len(weight) == 1 else weight[first:last]
             _solve_short(indices[first:last], own, fixed, spectrum, unobserved, shift, normal, block, scratch, step)
             for f in range(d):
-                x[f] = step[f]
+                x[f] = x[f] + np.float32(relax) * (step[f] - x[f]) if relax != 1.0 else step[f]
             continue
+        for f in range(d):
+            before[f] = x[f]
         for e in range(k):
             score[e] = 0
         _add_scores(indices, first, last, fixed, x, 0, d, score)
@@ -293,6 +305,9 @@ def solve_subspace(
                 _add_scores(indices, first, last, fixed, step, left, n, score)
             for f in range(n):
                 x[left + f] += step[f]
+        if relax != 1.0:
+            for f in range(d):
+                x[f] = before[f] + np.float32(relax) * (x[f] - before[f])
 
 
 @njit(cache=True, nogil=True, fastmath=_LANES)

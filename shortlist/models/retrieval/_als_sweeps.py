@@ -35,6 +35,7 @@ class Problem:
         solver: "cholesky", "cg" or "subspace".
         cg_steps: of "cg".
         block: of "subspace", factors solved together.
+        relax: how far rows go towards their solution in all sweeps but the first and the last.
     """
 
     unobserved: float = 1.0
@@ -43,41 +44,50 @@ class Problem:
     solver: Literal["cholesky", "cg", "subspace"] = "cholesky"
     cg_steps: int = 3
     block: int = 64
+    relax: float = 1.0
 
     def shared(self, columns: int) -> tuple[float, float, float, float]:
         """The kernels' a, reg, width and exponent for rows of so many columns."""
         return self.unobserved, self.reg, self.unobserved * columns, self.exponent
 
 
-def sweep(problem: Problem, x: Compact, xt: Compact, users: Floats, items: Floats, *, threads: int) -> None:
+def sweep(
+    problem: Problem, x: Compact, xt: Compact, users: Floats, items: Floats, *, threads: int = 1, relax: float = 1.0
+) -> None:
     """One sweep: all users against the items, then all items against the users, in place."""
-    half_sweep(problem, x, items, users, threads=threads)
-    half_sweep(problem, xt, users, items, threads=threads)
+    half_sweep(problem, x, items, users, threads=threads, relax=relax)
+    half_sweep(problem, xt, users, items, threads=threads, relax=relax)
 
 
-def half_sweep(problem: Problem, x: Compact, fixed: Floats, out: Floats, *, threads: int) -> None:
-    """Solve all rows of `out` float32[rows, d] against `fixed` float32[columns, d], which is turned in place."""
+def half_sweep(
+    problem: Problem, x: Compact, fixed: Floats, out: Floats, *, threads: int = 1, relax: float = 1.0
+) -> None:
+    """Solve all rows of `out` float32[rows, d] against `fixed` float32[columns, d], which is turned in place.
+
+    With `relax` between 1 and 2 rows go beyond the solution; an exact solve still lowers the objective, and a fit needs
+    about half the sweeps.
+    """
     spectrum, axes = principal_axes(fixed)
     turn(fixed, axes)
     spectrum *= problem.unobserved
     shared = problem.shared(x.columns)
     given = (x.indptr, x.indices, x.weight, fixed, spectrum, *shared, out)
+    if problem.solver != "cholesky" or relax != 1.0:
+        turn(out, axes)
     if problem.solver == "cholesky":
 
         def work(start: int, stop: int) -> None:
-            solve_cholesky(start, stop, *given)
+            solve_cholesky(start, stop, *given, relax)
 
     elif problem.solver == "cg":
-        turn(out, axes)
 
         def work(start: int, stop: int) -> None:
-            solve_cg(start, stop, *given, problem.cg_steps)
+            solve_cg(start, stop, *given, problem.cg_steps, relax)
 
     else:
-        turn(out, axes)
 
         def work(start: int, stop: int) -> None:
-            solve_subspace(start, stop, *given, problem.block)
+            solve_subspace(start, stop, *given, problem.block, relax)
 
     in_ranges(work, x.rows, threads=threads, pieces=64)
 
@@ -104,9 +114,9 @@ def turn(factors: Floats, axes: Floats) -> None:
         factors[start : start + _BLOCK] = factors[start : start + _BLOCK] @ axes
 
 
-def start_vectors(rng: np.random.Generator, n: int, d: int, scale: float) -> Floats:
-    """float32[n, d], normal numbers, drawn a block at a time."""
-    out = np.empty((n, d), np.float32)
+def start_vectors(rng: np.random.Generator, n: int, d: int, scale: float, *, into: Floats | None = None) -> Floats:
+    """float32[n, d], normal numbers, drawn a block at a time, into the array given, a memory-mapped one perhaps."""
+    out = np.empty((n, d), np.float32) if into is None else into
     for start in range(0, n, _BLOCK):
         part = out[start : start + _BLOCK]
         part[:] = rng.normal(scale=scale, size=part.shape)
@@ -124,7 +134,8 @@ def factorise(
     """
     check_weights(x.weight)
     for done in range(epochs):
-        sweep(problem, x, xt, users, items, threads=threads)
+        relax = problem.relax if 0 < done < epochs - 1 else 1.0
+        sweep(problem, x, xt, users, items, threads=threads, relax=relax)
         progress(done + 1, epochs)
 
 

@@ -63,6 +63,9 @@ class Config(ModelConfig):
     """Steps per row and sweep of the "cg" solver."""
     block: int = Field(default=64, ge=1)
     """Factors that the "subspace" solver works on together."""
+    relaxation: float = Field(default=1.0, ge=1, lt=2)
+    """How far vectors go towards, and above 1 beyond, their solution in all sweeps but the first and the last; at 1.5 a
+    fit needs about half the sweeps."""
     init_scale: float = Field(default=0.01, gt=0)
     """Standard deviation of the start."""
     updatable: bool = True
@@ -98,6 +101,7 @@ class Als(ItemFactorModel):
         self.item_factors_[item_order] = items
         self.known_ = np.empty(len(items), bool)
         self.known_[item_order] = np.diff(xt.indptr) > 0
+        del x, xt  # the memory is needed for the copy below
         if c.updatable:
             turn(users, axes)
             values, axes = principal_axes(users)
@@ -111,7 +115,7 @@ class Als(ItemFactorModel):
 
     def _problem(self) -> Problem:
         c = self.config
-        return Problem(c.unobserved_weight, c.reg, c.reg_exponent, c.solver, c.cg_steps, c.block)
+        return Problem(c.unobserved_weight, c.reg, c.reg_exponent, c.solver, c.cg_steps, c.block, c.relaxation)
 
     # --- updating ----------------------------------------------------------------------------------------------------
 

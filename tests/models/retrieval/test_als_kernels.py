@@ -97,6 +97,19 @@ def test_a_row_of_a_million_entries():
         np.testing.assert_allclose(out[0], expected, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "subspace"])
+def test_going_past_the_solution_saves_sweeps(solver):
+    x = compact_matrix(small_log(), "binary")[0]
+    xt = x.transposed()
+    found = []
+    for relax in (1.0, 1.5):
+        users, items = (start_vectors(np.random.default_rng(0), n, 24, 0.1) for n in (x.rows, x.columns))
+        problem = Problem(1.0, 1.0, 0.0, solver, 3, 8, relax)
+        factorise(problem, x, xt, users, items, epochs=8 if relax > 1 else 12)
+        found.append(objective(problem, x, xt, users, items))
+    assert found[1] < found[0]
+
+
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
 @pytest.mark.parametrize("solver", ["cholesky", "cg", "subspace"])
 def test_the_objective_is_the_sum_over_all_pairs_and_falls_with_every_sweep(solver, exponent):
