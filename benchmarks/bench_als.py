@@ -9,6 +9,7 @@ Memory is that of a whole fit in a fresh process, above what the process held wi
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -73,7 +74,7 @@ def work(ready):
 
 def pairs() -> list[Pair]:
     """CG and exact sweeps, the way to implicit's objective, memory."""
-    name = "small" if quick() else "ml-20m"
+    name = size()
     x = made.matrix(name)
     users, items = start(x.shape)
     given = {**packed(x), "users": users, "items": items, "confidence": CONFIDENCE, "reg": REG}
@@ -120,6 +121,11 @@ def pairs() -> list[Pair]:
             warm_up=False,
         ),
     ]
+
+
+def size() -> str:
+    """The made set: that of `--quick`, or of SHORTLIST_BENCH_ALS, or the full one."""
+    return "small" if quick() else os.environ.get("SHORTLIST_BENCH_ALS", "ml-20m")
 
 
 class Race:
@@ -223,7 +229,7 @@ def as_low(data: Dataset, mine: Found | Answer, theirs: Answer, *, exact: bool) 
 
 def main() -> None:
     """Objective and CPU seconds of each sweep, ours by all solvers."""
-    data = data_of("small" if quick() else "ml-20m")
+    data = data_of(size())
     x, xt, _, _ = matrices(data)
     for solver in ("cg", "cholesky"):
         users, items = start((x.rows, x.columns))
