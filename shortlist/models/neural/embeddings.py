@@ -16,8 +16,8 @@ from shortlist.models.neural.fields import PADDING, Schema
 
 
 def table(rows: int, dim: int, scale: float) -> nn.Embedding:
-    """An embedding table whose padding row is zero and stays so."""
-    out = nn.Embedding(rows, dim, padding_idx=PADDING)
+    """An embedding table whose padding row is zero and stays so; its gradient holds only the rows that were read."""
+    out = nn.Embedding(rows, dim, padding_idx=PADDING, sparse=True)
     nn.init.normal_(out.weight, std=scale)
     with torch.no_grad():
         out.weight[PADDING].zero_()

@@ -39,12 +39,9 @@ class RowOptimiser(Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                rows = p.grad.abs().sum(dim=1) > 0
-                every = bool(rows.all())
-                index = None if every else rows.nonzero().squeeze(1)
-                if index is not None and len(index) == 0:
+                g, index = touched(p.grad)
+                if len(g) == 0:
                     continue
-                g = p.grad if index is None else p.grad[index]
                 move = self._adam(p, g, index, group) if group["kind"] == "adam" else self._adagrad(p, g, index)
                 if index is None:
                     p.add_(move, alpha=-group["lr"])
@@ -84,6 +81,39 @@ class RowOptimiser(Optimizer):
             state["square"][index] = square
         move: Tensor = g / (square.sqrt() + 1e-10)
         return move
+
+
+def touched(grad: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The rows of a table's gradient that are not zero, and their numbers; None stands for all rows."""
+    if grad.is_sparse:
+        grad = grad.coalesce()
+        index, values = grad.indices()[0], grad.values()
+        moved = values.abs().sum(dim=1) > 0
+        return (values, index) if bool(moved.all()) else (values[moved], index[moved])
+    moved = grad.abs().sum(dim=1) > 0
+    if bool(moved.all()):
+        return grad, None
+    index = moved.nonzero().squeeze(1)
+    return grad[index], index
+
+
+@torch.no_grad()
+def clip(module: nn.Module, longest: float) -> None:
+    """Scale all gradients down so that together they are no longer than `longest`; sparse ones too."""
+    parts: list[Tensor] = []
+    for p in module.parameters():
+        if p.grad is None:
+            continue
+        if p.grad.is_sparse:
+            p.grad = p.grad.coalesce()
+            parts.append(p.grad.values())
+        else:
+            parts.append(p.grad)
+    if not parts:
+        return
+    length = torch.stack(torch._foreach_norm(parts)).norm()
+    if float(length) > longest:
+        torch._foreach_mul_(parts, longest / float(length))
 
 
 def tables_of(module: nn.Module) -> list[Tensor]:

@@ -23,7 +23,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, StageError
 from shortlist.models.neural.checkpoint import Checkpoint
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.optimiser import make_optimisers
+from shortlist.models.neural.optimiser import clip, make_optimisers
 
 Batch = dict[str, Tensor]
 
@@ -150,6 +150,11 @@ class _Run:
     def go(self) -> Report:
         """All epochs, or fewer."""
         module, report, config = self.module.to(self.device), self.report, self.config
+        if config.compile or self.part[1] > 1:
+            # Neither the compiler nor the exchange between processes knows sparse gradients.
+            for part in module.modules():
+                if isinstance(part, nn.Embedding):
+                    part.sparse = False
         net: Any = torch.compile(module) if config.compile else module
         optimisers = make_optimisers(module, config)
         scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
@@ -216,7 +221,7 @@ class _Run:
                 scaler.unscale_(optimiser)
             if world > 1:
                 _sum_gradients(self.module)
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
+            clip(self.module, self.config.clip)
             for optimiser in optimisers:
                 scaler.step(optimiser)
             scaler.update()

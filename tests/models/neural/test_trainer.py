@@ -9,7 +9,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, BundleCorrupt, BundleMismatch, StageError
 from shortlist.models.neural.checkpoint import Checkpoint, read_weights, write_weights
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.optimiser import RowOptimiser, make_optimisers
+from shortlist.models.neural.optimiser import RowOptimiser, clip, make_optimisers
 from shortlist.models.neural.trainer import build, choose_device, train
 from shortlist.models.neural.workers import train_with_workers
 
@@ -188,6 +188,25 @@ def test_row_adam_is_adam_where_every_row_is_touched():
         mine.step()
         plain.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_sparse_gradients_move_tables_as_dense_ones_do():
+    torch.manual_seed(0)
+    start = torch.randn(6, 3)
+    moved = []
+    for sparse in (False, True):
+        embed = nn.Embedding(6, 3, padding_idx=0, sparse=sparse, _weight=start.clone())
+        optimiser = RowOptimiser([embed.weight], 0.01)
+        for ids in ([1, 2, 2, 0], [2, 5], [1, 1]):
+            (embed(torch.tensor(ids)) ** 2).sum().backward()
+            clip(embed, 1.0)
+            norm = (embed.weight.grad.to_dense() if sparse else embed.weight.grad).norm()
+            assert norm.item() <= 1.0 + 1e-5
+            optimiser.step()
+            optimiser.zero_grad()
+        moved.append(embed.weight.detach())
+    torch.testing.assert_close(*moved)
+    assert (moved[0] != start).any(1).tolist() == [False, True, True, False, False, True]
 
 
 def test_weight_decay_is_for_matrices_only():
