@@ -51,6 +51,19 @@ def _mark_last(offsets: Array, item: Array, low: int, owner: Array, keep: Array)
                 keep[t] = True
 
 
+def latest_session(history: History, gap: float | None) -> History:
+    """Only the events after each request's last pause of more than `gap`; None keeps everything."""
+    if gap is None or len(history.item) == 0:
+        return history
+    first = np.zeros(len(history.item), bool)
+    first[1:] = np.diff(history.at) > gap
+    filled = history.lengths > 0
+    first[history.offsets[:-1][filled]] = True
+    began = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
+    keep = np.arange(len(first)) >= np.repeat(began[history.offsets[1:] - 1], history.lengths)
+    return history if keep.all() else _chosen(history, keep)
+
+
 def recency(history: History, *, decay: float = 1.0, age_power: float = 0.0) -> Floats:
     """float64[T], decay^age * (1 + age)^-age_power, where age counts events back from the request's latest (age 0)."""
     age = (np.repeat(history.offsets[1:], history.lengths) - 1 - np.arange(len(history.item))).astype(np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from shortlist.core.types import History
-from shortlist.models.history import distinct, history_matrix, recency, within
+from shortlist.models.history import distinct, history_matrix, latest_session, recency, within
 
 KNOWN = np.array([True, True, False, True])
 TWO = [[0, 9, 2, 0, 3], [], [3, -1, 3, 1]]
@@ -43,3 +43,11 @@ def test_matrix_of_histories_leaves_the_history_as_it_was():
     assert history_matrix(history, KNOWN, weight="count").toarray()[[0, 2]].tolist() == [[1, 2, 0, 0], [0, 0, 0, 2]]
     assert history.item.tolist() == before[0].tolist()
     assert history.offsets.tolist() == before[1].tolist()
+
+
+def test_the_latest_session_is_what_follows_the_last_pause():
+    past = History.of([[1, 2, 3], [], [4], [5, 6]], [[0, 10, 100], [], [7], [0, 50]])
+    read = latest_session(past, 20)
+    assert [read.one(b).tolist() for b in range(4)] == [[3], [], [4], [6]]
+    assert latest_session(past, 50).one(3).tolist() == [5, 6], "a pause of exactly the gap is none"
+    assert latest_session(past, None) is past

@@ -31,11 +31,13 @@ class Question:
     """What a validation asks.
 
     Attributes:
-        history: tokens of B users up to the event held back.
-        truth: int64[B], its token; 1 where it is not known.
+        read: tokens that the network reads of B users, before the event held back.
+        seen: tokens of everything they did before it, which are not answers.
+        truth: int64[B], the token of the event held back.
     """
 
-    history: History
+    read: History
+    seen: History
     truth: Ints
 
 
@@ -89,7 +91,7 @@ class NextItem:
             return None
         net: Any = module
         device = next(module.parameters()).device
-        asked = self.question.history.last(self.max_len - (self.asks_with is not None))
+        asked = self.question.read.last(self.max_len - (self.asks_with is not None))
         inputs = Sequences(asked.item, asked.at, asked.offsets, np.arange(len(asked)))
         classes = net.output.known_table()
         if self.objective.normalise:
@@ -104,7 +106,7 @@ class NextItem:
             scores = state @ classes.T
             if net.bias is not None:
                 scores = scores + net.bias[FIRST : FIRST + len(classes)]
-            seen = self.question.history.take(rows)
+            seen = self.question.seen.take(rows)
             known = (seen.item >= FIRST) & (seen.item < FIRST + len(classes))
             truth = self.question.truth[rows] - FIRST
             figures = next_ndcg(

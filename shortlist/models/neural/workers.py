@@ -2,7 +2,8 @@
 
 The result is that of one process up to rounding (and to the draws of dropout), because loss and gradient are sums over
 rows, divided by the number of rows of all. Worth it where a step takes far longer than adding up gradients does; on one
-machine threads (`FitContext.threads`) usually serve better.
+machine threads (`FitContext.threads`) usually serve better. Fresh processes are started, so a script that asks for them
+needs the usual `if __name__ == "__main__":`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
-from shortlist.models.history import within
+from shortlist.models.history import latest_session, within
 from shortlist.models.neural.batches import Sequences
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.fields import FIRST, Schema, fields_of
@@ -33,6 +33,7 @@ from shortlist.models.neural.sequence_encoder import SequenceEncoder
 from shortlist.models.neural.sequence_task import NextItem, Question, ask
 from shortlist.models.neural.trainer import Report, build, checkpoint_for
 from shortlist.models.neural.workers import train_with_workers
+from shortlist.models.retrieval._skipgram import sessions
 from shortlist.models.retrieval._start import natural_order
 
 FULL_SOFTMAX = 50_000
@@ -50,6 +51,9 @@ class SequenceConfig(TrainingConfig):
     """Latest events that are read."""
     windows: Literal["all", "last"] = "all"
     """Whether training reads the whole of a long history in windows of `max_len`, or only its latest window."""
+    session_gap_s: float | None = Field(default=None, gt=0)
+    """A longer pause (in seconds, or in the data's own clock) ends a session: training never crosses it and an answer
+    reads what came after the last one. None reads whole histories."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of numbers hidden at random in training, on the input and inside the block."""
     positions: Literal["end", "start", "none"] = "end"
@@ -130,7 +134,8 @@ class SequenceModel(NeuralModel):
             self._read(data, earlier)
             asked = has[sample(len(has), c.validation_users, ctx.seed)]
             truth = self.token_[past.item[past.offsets[1:][asked] - 1]]
-            question = Question(self._tokens(earlier.take(asked)), truth)
+            seen = self._tokens(earlier.take(asked))
+            question = Question(latest_session(seen, c.session_gap_s), seen, truth)
             report = self._train(data, earlier, ctx, question, "search", epochs)
             epochs, searched = report.best_epoch, _plain(report)
         if not searched or c.refit:
@@ -218,6 +223,7 @@ class SequenceModel(NeuralModel):
         """float[D], the state after the latest known event of request `b`."""
         asks_with = self.kind_of_task.asks_with
         one = within(requests.history.take(np.array([b])), self.known_)
+        one = latest_session(one, self.config.session_gap_s)
         one = self._tokens(one.last(self.config.max_len - (asks_with is not None)))
         if len(one.item) == 0:
             return None
@@ -263,7 +269,9 @@ class SequenceModel(NeuralModel):
     def _train(
         self, data: Dataset, past: History, ctx: FitContext, question: Question | None, phase: str, epochs: int
     ) -> Report:
-        task = self.task(self._tokens(past), question)
+        learned = self._tokens(past)
+        learned = History(learned.item, learned.at, sessions(learned, self.config.session_gap_s))
+        task = self.task(learned, question)
         self.module_ = build(self.restore, ctx.seed)
         checkpoint = checkpoint_for(
             self.config, phase, {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}

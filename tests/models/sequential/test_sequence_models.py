@@ -44,6 +44,18 @@ def test_strangers_and_anonymous_sessions_are_served_without_a_refit():
     assert hits.row.tolist() == [0, 0, 0], "an empty session has no answer"
 
 
+def test_a_long_pause_starts_a_new_session():
+    model = SasRec(session_gap_s=30.0, **TINY).fit(small_log(), CTX)
+    cut = History.of([[1, 2, 3, 4]], [[0.0, 10.0, 100.0, 110.0]])
+    fresh = History.of([[3, 4]], [[100.0, 110.0]])
+    one, two = (model.retrieve(Requests.of([-1], now=200.0, history=past), 5) for past in (cut, fresh))
+    assert one.item.tolist() == two.item.tolist()
+    assert one.score.tolist() == two.score.tolist()
+    whole = SasRec(**TINY).fit(small_log(), CTX)
+    three, four = (whole.retrieve(Requests.of([-1], now=200.0, history=past), 5) for past in (cut, fresh))
+    assert three.score.tolist() != four.score.tolist()
+
+
 @pytest.mark.parametrize("length", [1, 10_000])
 def test_histories_of_any_length_are_read(length):
     model = SasRec(**TINY).fit(small_log(), CTX)
