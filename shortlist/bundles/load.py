@@ -88,6 +88,8 @@ def _load_model(path: Path, label: str, entry: ModelEntry, data: Dataset) -> Any
     if entry.items is not None:
         # With its data at hand a model answers questions about external ids again, and can be published again.
         model._data = data
+    if (path / "models" / label / "index").is_dir():
+        model._index_folder = path / "models" / label / "index"
     return model
 
 

@@ -91,6 +91,8 @@ def publish(
         work.mkdir()
         save_dataset(data, work / "data")
         entries = {label: _write_model(work, label, model, data) for label, model in models.items()}
+        specs = {surface: _as_spec(surface, spec) for surface, spec in specs.items()}
+        load_row("save", "model_index")(models, specs.values(), work / "models")
         pipelines = {surface: _write_spec(work, surface, spec, entries) for surface, spec in specs.items()}
         files = [_entry(name, path) for name, path in sorted(walk(work))]
         created_at = time.time()
@@ -162,10 +164,12 @@ def _row_of(model: Any, label: str) -> tuple[str, str]:
     )
 
 
-def _write_spec(work: Path, surface: str, spec: Any, models: Mapping[str, ModelEntry]) -> PipelineEntry:
+def _as_spec(surface: str, spec: Any) -> Any:
     # Reached through the registry: bundles and pipeline are neighbours that do not import each other.
-    if isinstance(spec, str):
-        spec = load_row("parse", "spec_text")(spec, where=f"pipeline '{surface}'")
+    return load_row("parse", "spec_text")(spec, where=f"pipeline '{surface}'") if isinstance(spec, str) else spec
+
+
+def _write_spec(work: Path, surface: str, spec: Any, models: Mapping[str, ModelEntry]) -> PipelineEntry:
     for part in spec.model:
         entry = models.get(part.label)
         if entry is not None and entry.name != part.use:

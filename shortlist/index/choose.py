@@ -8,8 +8,9 @@ from shortlist.core.errors import BadRequest
 from shortlist.core.registry import create
 from shortlist.index.base import VectorIndex
 
-EXACT_UP_TO = 100_000
-"""Vectors that are searched exactly: a few milliseconds per query at most, nothing to build and nothing to tune."""
+EXACT_UP_TO = 20_000
+"""Vectors that are searched exactly: half a millisecond per query at most, nothing to build, nothing to tune. At 50,000
+vectors of 128 coordinates lists answer some fifty times faster at recall .95 and are built in a second."""
 
 
 def default_index(n: int, **config: Any) -> VectorIndex:

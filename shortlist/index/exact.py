@@ -4,7 +4,7 @@ Nothing to build, nothing to tune, filters and changes cost nothing extra, and t
 are measured against. A single query scans the vectors once; batches multiply matrices in tiles (`tiled.py`).
 
 Cost: 2*M*D flops per query, about 1 ms at 50,000 x 128 on one core and a tenth of it in batches; memory is the vectors.
-Not for more than some 100,000 vectors under a latency budget: use `ivf_sq8`.
+Not for more than some 20,000 vectors under a latency budget: use `ivf_sq8`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ measured at build time for the recall asked for.
 
 Paper: Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search", 2011 (inverted lists; plain 8-bit
 codes here). Cost: D + 13 bytes per vector in memory (17 for Euclidean distance), plus the float32 vectors, mapped after
-`load`; building is 2*M*sqrt(M)*`lists`*D flops and a few sweeps over a sample. Not below some 100,000 vectors, where
+`load`; building is 2*M*sqrt(M)*`lists`*D flops and a few sweeps over a sample. Not below some 20,000 vectors, where
 `exact` is fast enough.
 """
 
@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from shortlist.core.types import Array, Floats, Hits, Ints
 from shortlist.index.allowed import Allowed
 from shortlist.index.answers import hits_of, replaced
 from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.blocks import copied, encode, room_for, widened
 from shortlist.index.files import read_array
 from shortlist.index.kmeans import centres_of, nearest_centre
 from shortlist.index.lists import search_few, search_lists
@@ -93,7 +93,7 @@ class IvfSq8(VectorIndex):
 
     def _construct(self, store: VectorStore) -> None:
         n = store.n_slots
-        self._code = np.empty((n, self.dim), np.uint8)
+        self._code = np.zeros(room_for(n, self.dim), np.uint8)
         self._slot = np.arange(n, dtype=np.int32)
         self._bias = np.empty(n if self.metric == "euclidean" else 0, np.float32)
         if not n:
@@ -101,9 +101,10 @@ class IvfSq8(VectorIndex):
             self._start = np.zeros(len(self._half) + 1, np.int64)
         for first in range(0, n, _BLOCK):
             block = store.base[first : first + _BLOCK]
-            encode(block, self._low, self._step, self._code[first : first + _BLOCK])
+            encode(block, self._low, self._step, first, self._code)
             if self.metric == "euclidean":
                 self._bias[first : first + _BLOCK] = _half_squares(block)
+        self._encode_centres()
         self._find_places()
         self.rescore = self.config.rescore or _RESCORES[0]
         self.probes = self.config.probes or len(self._half)
@@ -115,6 +116,11 @@ class IvfSq8(VectorIndex):
         self._half = _half_squares(centres)
         self._centres = np.ascontiguousarray(centres[:, : self.dim])
         self._extra = np.ascontiguousarray(centres[:, self.dim :])
+
+    def _encode_centres(self) -> None:
+        """Which lists are near is worked out over codes as well: means of vectors lie within the range of these."""
+        self._centre_code = np.zeros(room_for(len(self._half), self.dim), np.uint8)
+        encode(self._centres, self._low, self._step, 0, self._centre_code)
 
     def _list_of(self, space: Floats) -> Ints:
         return nearest_centre(space, np.concatenate([self._centres, self._extra], axis=1))
@@ -135,9 +141,12 @@ class IvfSq8(VectorIndex):
         kept = np.flatnonzero(store.alive[self._slot])
         group = np.concatenate([old_group[kept], self._list_of(space).astype(np.int32)])
         order = np.argsort(group, kind="stable")
-        new = np.empty((len(slots), self.dim), np.uint8)
-        encode(space, self._low, self._step, new)
-        self._code = merged(self._code, kept, new, order)
+        new, width = np.zeros(room_for(len(slots), self.dim), np.uint8), widened(self.dim)
+        encode(space, self._low, self._step, 0, new)
+        code, target = np.zeros(room_for(len(order), self.dim), np.uint8), np.argsort(order)
+        copied(self._code, kept, code, target[: len(kept)], width)
+        copied(new, np.arange(len(slots)), code, target[len(kept) :], width)
+        self._code = code
         self._slot = np.concatenate([self._slot[kept], slots.astype(np.int32)])[order]
         if self.metric == "euclidean":
             self._bias = np.concatenate([self._bias[kept], _half_squares(space)])[order]
@@ -171,7 +180,7 @@ class IvfSq8(VectorIndex):
         n = len(queries)
         item, score, found = np.empty((n, k), np.int64), np.empty((n, k)), np.empty(n, np.int64)
         search_lists(
-            queries, self._centres, self._half, self._step, self._start, self._code, self._slot, self._bias, probes,
+            queries, self._centre_code, self._half, self._step, self._start, self._code, self._slot, self._bias, probes,
             wanted, store.base, store.late, store.ids, store.alive, by_id, self._sealed, item, score, found,
         )  # fmt: skip
         return hits_of(item, score, found)
@@ -184,7 +193,7 @@ class IvfSq8(VectorIndex):
         n = len(queries)
         item, score, found = np.empty((n, k), np.int64), np.empty((n, k)), np.empty(n, np.int64)
         search_few(
-            queries, self._centres, self._half, self._step, self._start, self._code, self._slot, self._bias,
+            queries, self._centre_code, self._half, self._step, self._start, self._code, self._slot, self._bias,
             self._probes(allowed.n / store.n_slots), wanted, store.base, store.late, store.ids, store.alive, place,
             fresh, item, score, found,
         )  # fmt: skip
@@ -249,8 +258,9 @@ class IvfSq8(VectorIndex):
         for name in _PARTS:
             setattr(self, f"_{name}", read_array(folder / f"{name}.npy"))
         self.probes, self.rescore = (int(n) for n in read_array(folder / "tuned.npy"))
-        if len(self._code) != len(self._slot) or self._code.shape[1] != self.dim:
+        if len(self._code) != room_for(len(self._slot), self.dim):
             raise ValueError("the lists differ in length from the vectors")
+        self._encode_centres()
         self._find_places()
 
 
@@ -263,25 +273,3 @@ def _starts(group: Ints, n_lists: int) -> Ints:
     start = np.zeros(n_lists + 1, np.int64)
     np.cumsum(np.bincount(group, minlength=n_lists), out=start[1:])
     return start
-
-
-@njit(cache=True, nogil=True)
-def encode(vectors: Array, low: Array, step: Array, code: Array) -> None:
-    """Levels 0 to 255 of each coordinate of float32[n, >= D], into uint8[n, D]; what lies outside is cut."""
-    for i in range(code.shape[0]):
-        for f in range(len(low)):
-            level = np.round((vectors[i, f] - low[f]) / step[f])
-            code[i, f] = np.uint8(min(max(level, 0.0), 255.0))
-
-
-@njit(cache=True, nogil=True)
-def merged(old: Array, kept: Array, new: Array, order: Array) -> Array:
-    """uint8[n, D], rows of old[kept] followed by new, in the given order, without a copy of all between."""
-    out = np.empty((len(order), old.shape[1]), np.uint8)
-    for p in range(len(order)):
-        source = order[p]
-        if source < len(kept):
-            out[p] = old[kept[source]]
-        else:
-            out[p] = new[source - len(kept)]
-    return out

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from shortlist.core.types import Array
+from shortlist.index.blocks import LANES, WIDTH, block_scores
 from shortlist.index.kernels import finish, keep_highest, offer, unheap
 
 _ROOM = 4
@@ -22,7 +23,7 @@ _LARGEST = 32_767
 
 @njit(cache=True, nogil=True)
 def whole_numbers(query: Array, step: Array, out: Array) -> np.float32:
-    """Round query * step to int16[D], scaled so that a sum of D products with bytes fits into 32 bits.
+    """Round query * step to int16[W], W >= D, scaled so that a sum of D products with bytes fits into 32 bits.
 
     Returns:
         What one unit of such a sum is worth.
@@ -31,8 +32,8 @@ def whole_numbers(query: Array, step: Array, out: Array) -> np.float32:
     for f in range(len(step)):
         top = max(top, abs(query[f] * step[f]))
     reach = min(_LARGEST, 2**31 // (256 * len(step)) - 1)
+    out[:] = 0
     if not top > 0.0:
-        out[:] = 0
         return np.float32(0.0)
     scale = np.float32(reach) / top
     for f in range(len(step)):
@@ -41,45 +42,66 @@ def whole_numbers(query: Array, step: Array, out: Array) -> np.float32:
 
 
 @njit(cache=True, nogil=True)
-def run_scores(weight: Array, unit: np.float32, code: Array, first: int, last: int, out: Array) -> None:
-    """Scores of codes first..last, into out from 0."""
-    for p in range(first, last):
-        total = np.int32(0)
-        for f in range(len(weight)):
-            total = np.int32(total + np.int32(weight[f]) * np.int32(code[p, f]))
-        out[p - first] = unit * np.float32(total)
+def run_scores(weight: Array, unit: np.float32, code: Array, first: int, last: int, out: Array) -> int:
+    """Scores of codes first..last, into out.
+
+    Args:
+        weight: int16[W], of the query, filled with zeros.
+        unit: what one of a sum is worth.
+        code: uint8[n], blocks.
+        first: from this code on.
+        last: up to this one, excluded.
+        out: float32, with room for a block more at both ends.
+
+    Returns:
+        Where in `out` the first score is.
+    """
+    top = first // LANES
+    for block in range(top, -(-last // LANES)):
+        block_scores(weight, unit, code, block * LANES * len(weight), len(weight) // 2, out, (block - top) * LANES)
+    return first - top * LANES
 
 
 @njit(cache=True, nogil=True)
 def picked_scores(
-    weight: Array, unit: np.float32, code: Array, place: Array, first: int, last: int, out: Array
+    weight: Array, unit: np.float32, code: Array, place: Array, first: int, last: int, spare: Array, out: Array
 ) -> None:
-    """Scores of the codes at place[first..last], into out from 0."""
+    """Scores of the codes at ascending place[first..last], into out from 0; `spare` has room for a block."""
+    held = -1
     for i in range(first, last):
-        p = place[i]
-        total = np.int32(0)
-        for f in range(len(weight)):
-            total = np.int32(total + np.int32(weight[f]) * np.int32(code[p, f]))
-        out[i - first] = unit * np.float32(total)
-
-
-# Reassociation makes vector lanes of the sums; approximate scores only choose which lists to open.
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _centre_scores(query: Array, centres: Array, half: Array, out: Array) -> None:
-    for c in range(centres.shape[0]):
-        total = np.float32(0.0)
-        for f in range(len(query)):
-            total += query[f] * centres[c, f]
-        out[c] = total - half[c]
+        block = place[i] // LANES
+        if block != held:
+            block_scores(weight, unit, code, block * LANES * len(weight), len(weight) // 2, spare, 0)
+            held = block
+        out[i - first] = spare[place[i] % LANES]
 
 
 @njit(cache=True, nogil=True)
-def _nearest_lists(near: Array, score: Array, number: Array) -> int:
+def _centre_scores(weight: Array, unit: np.float32, centres: Array, half: Array, out: Array) -> None:
+    run_scores(weight, unit, centres, 0, len(half), out)
+    for c in range(len(half)):
+        out[c] -= half[c]
+
+
+@njit(cache=True, nogil=True)
+def _any_above(score: Array, first: int, bar: np.float32) -> bool:
+    """Whether one of the next `LANES` scores reaches the bar; most blocks hold none once the bar is up."""
+    above = 0
+    for lane in range(LANES):
+        above += score[first + lane] >= bar
+    return above > 0
+
+
+@njit(cache=True, nogil=True)
+def _nearest_lists(near: Array, n_lists: int, score: Array, number: Array) -> int:
     """The best len(score) of all lists, best first; returns how many there are."""
     held = 0
-    for c in range(len(near)):
-        if held < len(score) or near[c] > score[0]:
-            held = offer(score, number, held, len(score), near[c], c)
+    for top in range(0, n_lists, LANES):
+        if held == len(score) and not _any_above(near, top, score[0]):
+            continue
+        for c in range(top, min(top + LANES, n_lists)):
+            if held < len(score) or near[c] > score[0]:
+                held = offer(score, number, held, len(score), near[c], c)
     # Nearest lists first: the bar that candidates have to pass then rises early.
     unheap(score, number, held)
     return held
@@ -119,11 +141,11 @@ def search_lists(
 
     Args:
         queries: float32[B, D].
-        centres: float32[C, D].
+        centres: uint8, codes of the centres, in blocks.
         half: float32[C], half the squared length of each whole centre.
         step: float32[D], what one level of a code is worth.
         start: int64[C+1], where each list starts among the codes.
-        code: uint8[n, D].
+        code: uint8, in blocks.
         slot: int32[n], of each code.
         bias: float32[n], half the squared length of each vector for distances; empty for products.
         probes: lists to open.
@@ -138,10 +160,10 @@ def search_lists(
         score: out, float64[B, k].
         found: out, int64[B].
     """
-    near = np.empty(len(half), np.float32)
-    buffer = np.empty(_longest_list(start), np.float32)
+    near = np.empty(len(half) + LANES, np.float32)
+    buffer = np.empty(_longest_list(start) + 3 * LANES, np.float32)
     list_score, list_number = np.empty(probes, np.float32), np.empty(probes, np.int64)
-    weight = np.empty(len(step), np.int16)
+    weight = np.empty(-(-len(step) // WIDTH) * WIDTH, np.int16)
     # Candidates gather in a reservoir several times as large as wanted and are thinned when it is full: an entry costs
     # a store instead of a walk through a heap.
     room = _ROOM * wanted
@@ -156,30 +178,34 @@ def search_lists(
     for b in range(queries.shape[0]):
         query, chosen = queries[b], candidate[b]
         unit = whole_numbers(query, step, weight)
-        _centre_scores(query, centres, half, near)
-        n_near = _nearest_lists(near, list_score, list_number)
+        _centre_scores(weight, unit, centres, half, near)
+        n_near = _nearest_lists(near, len(half), list_score, list_number)
         held = 0
         bar = np.float32(-np.inf)
         for j in range(n_near):
             first, last = start[list_number[j]], start[list_number[j] + 1]
-            run_scores(weight, unit, code, first, last, buffer)
-            for p in range(first, last):
-                this = buffer[p - first]
-                if euclidean:
-                    this -= bias[p]
-                if this < bar:
+            shift = run_scores(weight, unit, code, first, last, buffer) - first
+            if euclidean:
+                for p in range(first, last):
+                    buffer[p + shift] -= bias[p]
+            for top in range(first, last, LANES):
+                if not _any_above(buffer, top + shift, bar):
                     continue
-                number = slot[p]
-                if alive[number] == 0:
-                    continue
-                if filtered and (ids[number] >= len(by_id) or by_id[ids[number]] == 0):
-                    continue
-                value[held], best[held] = this, number
-                held += 1
-                if held == room:
-                    keep_highest(value, best, held, wanted)
-                    held = wanted
-                    bar = value[:wanted].min()
+                for p in range(top, min(top + LANES, last)):
+                    this = buffer[p + shift]
+                    if this < bar:
+                        continue
+                    number = slot[p]
+                    if alive[number] == 0:
+                        continue
+                    if filtered and (ids[number] >= len(by_id) or by_id[ids[number]] == 0):
+                        continue
+                    value[held], best[held] = this, number
+                    held += 1
+                    if held == room:
+                        keep_highest(value, best, held, wanted)
+                        held = wanted
+                        bar = value[:wanted].min()
         if held > wanted:
             keep_highest(value, best, held, wanted)
             held = wanted
@@ -222,25 +248,25 @@ def search_few(
         place: int64[n], ascending, where the codes of the allowed vectors are.
         fresh: int64[n], allowed slots that are not in the lists.
     """
-    near = np.empty(len(half), np.float32)
+    near = np.empty(len(half) + LANES, np.float32)
     list_score, list_number = np.empty(probes, np.float32), np.empty(probes, np.int64)
-    weight = np.empty(len(step), np.int16)
+    weight = np.empty(-(-len(step) // WIDTH) * WIDTH, np.int16)
     room = _ROOM * wanted
     value, best = np.empty(room, np.float32), np.empty(room, np.int64)
-    buffer = np.empty(min(len(place), _longest_list(start)), np.float32)
+    buffer, spare = np.empty(min(len(place), _longest_list(start)), np.float32), np.empty(LANES, np.float32)
     euclidean = len(bias) > 0
     candidate = np.full((queries.shape[0], wanted + len(fresh)), -1, np.int64)
     for b in range(queries.shape[0]):
         query, chosen = queries[b], candidate[b]
         unit = whole_numbers(query, step, weight)
-        _centre_scores(query, centres, half, near)
-        n_near = _nearest_lists(near, list_score, list_number)
+        _centre_scores(weight, unit, centres, half, near)
+        n_near = _nearest_lists(near, len(half), list_score, list_number)
         held = 0
         bar = np.float32(-np.inf)
         for j in range(n_near):
             first = _first_from(place, start[list_number[j]], 0)
             last = _first_from(place, start[list_number[j] + 1], first)
-            picked_scores(weight, unit, code, place, first, last, buffer)
+            picked_scores(weight, unit, code, place, first, last, spare, buffer)
             for i in range(first, last):
                 this = buffer[i - first]
                 if euclidean:

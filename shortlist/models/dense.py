@@ -103,6 +103,26 @@ def dot_rows(left: Array, right: Array, out: Array) -> None:
             out[b, j] = dot(left, b, right, j)
 
 
+def row_products(left: Floats, right: Floats, known: Array, row: Array, item: Array) -> Floats:
+    """float32[N], what `dot_rows` gives for the pairs (row, item), to the bit; NaN where either has no vector.
+
+    Args:
+        left: float64[B, D], zero = none.
+        right: float32[M, D].
+        known: bool[M].
+        row: int[N].
+        item: int[N]; those outside the catalogue have none.
+    """
+    out = np.full(len(item), np.nan, np.float32)
+    inside = (item >= 0) & (item < len(right))
+    has: Array = np.asarray(left.any(axis=1))
+    able = inside & known[np.where(inside, item, 0)] & has[row]
+    product = np.empty(np.count_nonzero(able), np.float32)
+    _dot_pairs(left, right, row[able], item[able], product)
+    out[able] = product
+    return out
+
+
 @njit(cache=True, nogil=True)
 def sum_rows(offsets: Array, item: Array, weights: Array, out: Array) -> None:
     """Sum of the given rows per request: weights float32[M, M] -> out float32[B, M], in float64 and event order."""
@@ -141,3 +161,9 @@ def cosine_rows(vectors: Floats, items: Array) -> Floats:
         out /= length.astype(np.float32)
     out[~known] = np.nan
     return out
+
+
+@njit(cache=True, nogil=True)
+def _dot_pairs(left: Array, right: Array, b: Array, j: Array, out: Array) -> None:
+    for i in range(len(b)):
+        out[i] = dot(left, b[i], right, j[i])

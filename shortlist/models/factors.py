@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from shortlist.core.errors import StageError
-from shortlist.core.types import Array, Floats, History, Hits, Ints, Requests
+from shortlist.core.types import Array, Candidates, Floats, History, Hits, Ints, Requests
 from shortlist.models.base import CatalogueModel
-from shortlist.models.dense import cosine_rows, dot_rows
+from shortlist.models.dense import cosine_rows, dot_rows, row_products
 from shortlist.models.products import Catalogue, best_products
 from shortlist.models.topk import as_hits, joined, threads_for
 
@@ -42,6 +42,10 @@ class ItemFactorModel(CatalogueModel):
         out[:, ~self.known_] = np.nan
         out[~users.any(axis=1)] = np.nan
         return out
+
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float32[N], as `score_block`, for the given rows alone."""
+        return row_products(self.fold_in(requests), self.item_factors_, self.known_, candidates.row, candidates.item)
 
     def retrieve(
         self, requests: Requests, k: int, *, exclude: History | None = None, threads: int | None = None

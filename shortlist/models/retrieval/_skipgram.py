@@ -18,10 +18,10 @@ from pydantic import Field
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import StageError
-from shortlist.core.types import Array, Floats, History, Ints, Requests
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import CatalogueModel, ModelConfig
-from shortlist.models.dense import cosine_rows, dot_rows
+from shortlist.models.dense import cosine_rows, dot_rows, row_products
 from shortlist.models.history import recency, within
 from shortlist.models.retrieval._sampling import below, random_bits
 from shortlist.models.retrieval._start import natural_order
@@ -116,6 +116,11 @@ class SkipGramModel(CatalogueModel):
         out[:, ~self.known_] = np.nan
         out[~profile.any(axis=1)] = np.nan
         return out
+
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float32[N], as `score_block`, for the given rows alone."""
+        profile = self.profiles(requests)
+        return row_products(profile, self.item_factors_, self.known_, candidates.row, candidates.item)
 
     def similar_block(self, items: Ints) -> Floats:
         """float32[n, M], cosine between item vectors; NaN where either item has none."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from shortlist.core.types import Hits, Requests
 from shortlist.models.base import CatalogueModel
+from shortlist.pipeline.indexed import Indexed, indexed
 from shortlist.pipeline.stages.base import World
 from shortlist.pipeline.stages.sources.base import SourceConfig, SourceStage
 
@@ -15,6 +16,9 @@ class Config(SourceConfig):
 
     model: str
     """Label of the model."""
+    index: str = "auto"
+    """Vector index it answers through: a name, `none`, or `auto`, which takes `ivf_sq8` for models of item vectors
+    with more items than a scan is good for, and none otherwise."""
 
 
 class ModelSource(SourceStage):
@@ -26,7 +30,7 @@ class ModelSource(SourceStage):
 
     def __init__(self, world: World, *, label: str = "", **config: object) -> None:
         super().__init__(world, label=label, **config)
-        self.model = world.models[self.config.model]
+        self.model = indexed(world.models[self.config.model], self.config.index)
 
     def fetch(self, requests: Requests) -> Hits:
         """At most k hits per request besides as many as its history is long."""
@@ -34,6 +38,11 @@ class ModelSource(SourceStage):
 
     def ask(self, requests: Requests, told: Requests) -> Hits:
         """Hits of the model, which is told `told`; what must not come back it leaves out itself, if it can."""
+        if isinstance(self.model, Indexed):
+            # Each request by its own length: how far an index looks must not depend on the batch.
+            own = self.limit(requests) if self.config.tight else self.reach(requests)
+            exclude = requests.exclude if self.config.tight else None
+            return self.cut(self.model.retrieve(told, own, exclude=exclude), requests)
         if self.config.tight and isinstance(self.model, CatalogueModel):
             most = int(self.limit(requests).max())
             return self.cut(self.model.retrieve(told, most, exclude=requests.exclude), requests)
