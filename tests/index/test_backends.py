@@ -133,6 +133,24 @@ def test_filters(backend, metric, share):
         assert recall(hits, truth) >= 0.95
 
 
+def test_a_prepared_filter_follows_the_index(backend, metric):
+    index = made(backend, open_items=100).build(DATA[:2500], metric=metric)
+    for given in (np.arange(0, 4000, 2), np.arange(4000) % 2 == 0):
+        even = index.prepare(given)
+        first = index.search(QUERIES, K, even)
+        np.testing.assert_array_equal(first.item, index.search(QUERIES, K, given).item)
+        gone = first.item[first.item < 2400][:5]
+        index.remove(gone)
+        index.upsert(np.arange(2400, 2700), DATA[2400:2700])
+        after = index.search(QUERIES, K, even)
+        assert not set(gone.tolist()) & set(after.item.tolist())
+        np.testing.assert_array_equal(after.item, index.search(QUERIES, K, given).item)
+        assert (after.item % 2 == 0).all()
+        # A filter of another index is worked out for this one.
+        other = made(backend).build(DATA[:50], metric=metric).prepare(given)
+        np.testing.assert_array_equal(after.item, index.search(QUERIES, K, other).item)
+
+
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
 def test_filters_that_the_structure_has_to_answer(backend, metric):
     """Above the number of allowed vectors that are simply scored exactly."""

@@ -177,3 +177,16 @@ def test_a_pipeline_answers_alike_with_and_without_an_index(als, data):
     assert len(with_index) == 10 * len(np.unique(with_index.row))
     np.testing.assert_array_equal(with_index.item, without.item)
     np.testing.assert_array_equal(with_index.cols["score"], without.cols["score"])
+
+
+@pytest.mark.parametrize("name", ["exact", "ivf_sq8"])
+def test_excluded_items_are_left_out_and_lists_stay_full(als, name):
+    requests = asked()
+    exclude = History.of([als.retrieve(requests.take(np.array([b])), 8).item.tolist() for b in range(len(requests))])
+    through = indexed(als, name)
+    ours, plain = through.retrieve(requests, 10, exclude=exclude), als.retrieve(requests, 10, exclude=exclude)
+    np.testing.assert_array_equal(np.bincount(ours.row), np.bincount(plain.row))
+    banned = exclude.row * 1000 + exclude.item
+    assert not np.isin(ours.row * 1000 + ours.item, banned).any()
+    if name == "exact":
+        same(ours, plain)
