@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
 from shortlist.app.ingest import ingest
 from shortlist.app.questions import Question, SessionItem
 from shortlist.app.recommend import recommend
+from shortlist.app.service import Service
 from shortlist.app.similar import similar
 from shortlist.core.errors import (
     BadExpression,
@@ -16,6 +20,7 @@ from shortlist.core.errors import (
     UnknownItem,
     UnknownSurface,
 )
+from shortlist.models.retrieval.popularity import Popularity
 
 
 def ids(slate):
@@ -252,3 +257,19 @@ def test_lists_of_many_users_are_unique_and_sorted(service):
         scores = [pick.score for pick in slate.items]
         assert len(set(ids(slate))) == len(slate.items) <= 1 + n % 30
         assert (np.diff(scores) <= 0).all()
+
+
+def test_what_is_popular_in_a_segment_by_user_table_and_by_context(world):
+    data = world.dataset()
+    regions = pl.DataFrame({"user_id": data.users.ids, "region": ["north" if u % 2 else "south" for u in range(12)]})
+    data = replace(data, user_table=regions)
+    service = Service.of(data, {"knn": Popularity(segment="region", smoothing=0.0).fit(data)}, {"home": world.spec()})
+
+    def topics(user_id, **context):
+        question = Question(user_id=user_id, k=4, context=context)
+        return {int(pick.item_id[1:]) % 2 for pick in recommend(service, question, record=False).items}
+
+    assert (topics("U1"), topics("U2")) == ({1}, {0}), "odd users live in the north and read odd items"
+    assert topics("stranger", region="north") == {1}
+    assert topics("U2", region="north") == {1}, "what the request says comes first"
+    service.close()
