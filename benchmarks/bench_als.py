@@ -105,7 +105,7 @@ def pairs() -> list[Pair]:
         )
 
     return [
-        pair("CG(3), 2 sweeps", "als_cg", side("cg", 2), peer("cg", 2), 3),
+        pair("CG(3), 5 sweeps", "als_cg", side("cg", 5), peer("cg", 5), 3),
         pair("Cholesky, 1 sweep", "als_cholesky", side("cholesky", 1), peer("cholesky", 1), 3, exact=True),
         pair("CG(3), to the objective of the peer's 15 sweeps", "als_time", race.ours, race.theirs, 1),
         Pair(
