@@ -18,6 +18,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import benchmarks
@@ -51,11 +52,11 @@ def main() -> int:
     ongoing = Run(quick=chosen.quick)
     failed = False
     for name in benches(chosen.only):
-        found = attempt(name, 1 if chosen.quick else chosen.repeats)
-        failed |= any("failed" in pair for pair in found)
-        ongoing.finish(name, found)
+        for found in attempt(name, 1 if chosen.quick else chosen.repeats):
+            failed |= "failed" in found
+            ongoing.keep(name, found)
     print(f"kept in {ongoing.file}")
-    results = {name: (ongoing.machine, found) for name, found in ongoing.benches.items()} if chosen.quick else newest()
+    results = ongoing.benches if chosen.quick else newest()
     print(table.plain(results))
     missed = not chosen.quick and any(line[-1] == "MISSED" for line in table.lines(results))
     return 1 if failed else 2 if missed else 0
@@ -67,25 +68,24 @@ def benches(part: str = "") -> list[str]:
     return [name for name in names if name.startswith("bench_") and part in name]
 
 
-def attempt(name: str, repeats: int) -> list[dict[str, Any]]:
+def attempt(name: str, repeats: int) -> Iterator[dict[str, Any]]:
     """Run the pairs of a bench; one that fails is reported as such and the others go on."""
-    out: list[dict[str, Any]] = []
     try:
         for pair in importlib.import_module(f"benchmarks.{name}").pairs():
             print(f"{name}: {pair.name}, against {pair.peer_name or 'nobody'}", flush=True)
             try:
-                out.append(run(pair, repeats))
-                print(f"  {_said(out[-1])}", flush=True)
+                found = run(pair, repeats)
+                print(f"  {_said(found)}", flush=True)
             except Exception as error:
                 traceback.print_exc()
-                out.append({"name": pair.name, "peer": pair.peer_name, "failed": f"{type(error).__name__}: {error}"})
+                found = {"name": pair.name, "peer": pair.peer_name, "failed": f"{type(error).__name__}: {error}"}
+            yield found
     except DataError as error:
         print(f"{name}: skipped, {error}", file=sys.stderr)
-        out.append({"name": name, "skipped": str(error)})
+        yield {"name": name, "skipped": str(error)}
     except Exception as error:
         traceback.print_exc()
-        out.append({"name": name, "failed": f"{type(error).__name__}: {error}"})
-    return out
+        yield {"name": name, "failed": f"{type(error).__name__}: {error}"}
 
 
 def _said(found: dict[str, Any]) -> str:

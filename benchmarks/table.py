@@ -24,13 +24,13 @@ asserted; the figure is the ratio of the median CPU seconds, so 2x means half th
 both sides, the number of threads of a pair stands beside it, and settings of OpenBLAS that an environment forces are
 unset for both. `must` and `aim` are the goals; the worst pair of a goal decides.
 """
-Results = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]
+Results = dict[str, list[dict[str, Any]]]
 
 
 def values(results: Results) -> dict[str, list[tuple[str, float]]]:
     """By goal, what was measured: name of the pair and figure."""
     out: dict[str, list[tuple[str, float]]] = {}
-    for _, pairs in results.values():
+    for pairs in results.values():
         for pair in pairs:
             for goal, value in pair.get("goals", {}).items():
                 out.setdefault(goal, []).append((pair["name"], value))
@@ -119,7 +119,7 @@ def page(results: Results) -> str:
             "",
             "| what | peer | threads | turns | ours | peer's | ratio | found |",
             "|---|---|---|---|---|---|---|---|",
-            *[_line(pair) for _, pairs in results.values() for pair in pairs],
+            *[_line(pair) for pairs in results.values() for pair in pairs],
             "",
             "`found` is ours and the peer's where two figures stand. A ratio is the peer's over ours.",
             "",
@@ -159,16 +159,18 @@ def _line(pair: dict[str, Any]) -> str:
 
 def _machines(results: Results) -> list[str]:
     same: dict[str, list[str]] = {}
-    for bench, (on, _) in results.items():
-        versions = ", ".join([f"python {on['python']}", *(f"{name} {value}" for name, value in on["versions"].items())])
-        cells = [
-            f"{on['date']}, {on['commit']}",
-            f"{on['cpu']}, {on['cores']} cores, {on['ram_gb']} GB",
-            versions,
-            on["blas"],
-            str(on["load_1min"]),
-        ]
-        same.setdefault(" | ".join(cells), []).append(bench)
+    for bench, pairs in results.items():
+        for on in (pair["machine"] for pair in pairs):
+            versions = [f"python {on['python']}", *(f"{name} {value}" for name, value in on["versions"].items())]
+            cells = [
+                f"{on['date']}, {on['commit']}",
+                f"{on['cpu']}, {on['cores']} cores, {on['ram_gb']} GB",
+                ", ".join(versions),
+                on["blas"],
+                str(on["load_1min"]),
+            ]
+            mine = same.setdefault(" | ".join(cells), [])
+            mine.extend([] if bench in mine else [bench])
     return [f"| {', '.join(benches)} | {cells} |" for cells, benches in same.items()]
 
 
@@ -192,7 +194,7 @@ def plot(results: Results) -> str:
     """An SVG of horizontal bars, log scale: the peer's figure over ours for each pair that has a peer."""
     bars = [
         (pair["name"], pair["peer"], pair["ratio"])
-        for _, pairs in results.values()
+        for pairs in results.values()
         for pair in pairs
         if pair.get("ratio") is not None
     ]

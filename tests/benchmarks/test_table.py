@@ -32,7 +32,7 @@ def pair(name, goal="", value=0.0, **more):
 
 
 def made(*pairs):
-    return {"bench_made": (machine(), list(pairs))}
+    return {"bench_made": [{**pair, "machine": machine()} for pair in pairs]}
 
 
 def test_the_goals_are_those_that_were_set():
@@ -76,21 +76,25 @@ def test_the_page_names_what_bounds_an_aim_and_the_plot_has_axes():
     assert plot.count("2.00x") == 2
 
 
-def test_the_newest_full_run_of_a_bench_counts_and_quick_ones_never(tmp_path):
-    for date, benches_of_it in (("01", {"a": [pair("old")], "b": [pair("kept")]}), ("02", {"a": [pair("new")]})):
-        run = results.Run(folder=tmp_path, machine={"date": f"2026-01-{date}T00:00:00+00:00"})
-        for name, pairs in benches_of_it.items():
-            run.finish(name, pairs)
+def test_the_newest_figure_of_a_pair_counts_and_quick_ones_never(tmp_path):
+    for day, pairs in (("01", [pair("x", ours=1), pair("kept", ours=2)]), ("02", [pair("x", ours=3)])):
+        run = results.Run(folder=tmp_path, machine={"date": f"2026-01-{day}T00:00:00+00:00"})
+        for one in pairs:
+            run.keep("a", one)
     quick = results.Run(quick=True, folder=tmp_path, machine={"date": "2026-01-03T00:00:00+00:00"})
-    quick.finish("a", [pair("quick")])
-    newest = results.newest(tmp_path)
-    assert {name: pairs[0]["name"] for name, (_, pairs) in newest.items()} == {"a": "new", "b": "kept"}
+    quick.keep("a", pair("x", ours=4))
+    newest = results.newest(tmp_path)["a"]
+    assert {one["name"]: (one["ours"], one["machine"]["date"][:10]) for one in newest} == {
+        "x": (3, "2026-01-02"),
+        "kept": (2, "2026-01-01"),
+    }
     assert quick.file.parent == tmp_path / "local"
 
 
 def test_a_bench_that_fails_is_reported_and_does_not_stop_the_others(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "benchmarks.bench_broken", type("m", (), {"pairs": lambda: 1 / 0}))
-    assert "ZeroDivisionError" in attempt("bench_broken", 1)[0]["failed"]
+    [found] = attempt("bench_broken", 1)
+    assert "ZeroDivisionError" in found["failed"]
 
 
 def test_every_bench_is_found():
