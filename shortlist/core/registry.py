@@ -162,6 +162,7 @@ ROWS: tuple[Row, ...] = (
     Row("retriever", "als", "shortlist.models.retrieval.als:Als", "implicit matrix factorisation by least squares"),
     Row("retriever", "bert4rec", "shortlist.models.sequential.bert4rec:Bert4Rec", "guesses hidden events from both sides; slow to train", extra="nn"),
     Row("retriever", "bias_svd", "shortlist.models.retrieval.bias_svd:BiasSvd", "predicted ratings: svd with a cooling learning rate"),
+    Row("retriever", "bought_together", "shortlist.models.retrieval.bought_together:BoughtTogether", "what lands in the same basket"),
     Row("retriever", "bpr", "shortlist.models.retrieval.bpr:Bpr", "matrix factorisation that learns the order of pairs"),
     Row("retriever", "caser", "shortlist.models.sequential.caser:Caser", "convolutions over the last few events", extra="nn"),
     Row("retriever", "content", "shortlist.models.retrieval.content:Content", "more like what they read; can score new items"),

@@ -81,8 +81,8 @@ class History:
         index = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return History(self.item[index], self.at[index], offsets)
 
-    def last(self, n: int) -> History:
-        """Only the latest `n` events of each user."""
+    def last(self, n: int | Ints) -> History:
+        """Only the latest `n` events of each user; one number for all, or int64[B]."""
         lengths = np.minimum(self.lengths, n)
         offsets = offsets_of(lengths)
         index = np.repeat(self.offsets[1:] - lengths - offsets[:-1], lengths) + np.arange(offsets[-1])

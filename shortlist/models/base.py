@@ -100,7 +100,7 @@ class Model:
     def _refuse_broken(self) -> None:
         for name, value in self.learned().items():
             data = getattr(value, "data", value) if not isinstance(value, np.ndarray) else value
-            if isinstance(data, np.ndarray) and data.dtype.kind == "f" and not np.isfinite(data).all():
+            if isinstance(data, np.ndarray) and data.dtype.kind == "f" and not _all_finite(data):
                 raise StageError(
                     f"{type(self).__name__}.{name} holds values that are not finite after fit.",
                     hint="Lower the learning rate or raise the regularisation; check the data with: shortlist doctor",
@@ -191,6 +191,12 @@ class Model:
         if kept is None or kept.model is not self or kept.data is not self._data:
             kept = self._facade = load_row("standard", "facade")(self, self._data)
         return kept
+
+
+def _all_finite(values: Array) -> bool:
+    """Whether there is no NaN or infinity, looked at in parts: one mask of a large matrix is a quarter of it again."""
+    flat = values.ravel(order="K")
+    return all(np.isfinite(flat[at : at + (1 << 24)]).all() for at in range(0, len(flat), 1 << 24))
 
 
 class CatalogueModel(Model):

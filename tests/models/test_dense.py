@@ -6,6 +6,7 @@ from scipy.sparse import random_array
 
 from shortlist.core.errors import StageError, TooLarge
 from shortlist.core.types import History
+from shortlist.models import dense
 from shortlist.models.dense import add_rows, cosine_rows, dot_rows, gram_of, inverse_spd, refuse_dense, sum_rows
 
 
@@ -30,6 +31,20 @@ def test_a_matrix_without_inverse_is_an_error_with_a_way_out():
         inverse_spd(-np.eye(3))
 
 
+@pytest.mark.parametrize(("n", "pivot"), [(37, 8), (40, 8), (9, 100), (1, 1)])
+def test_inverse_in_blocks_is_the_inverse(rng, monkeypatch, n, pivot):
+    """Only the upper triangle is read."""
+    monkeypatch.setattr(dense, "WHOLE", 0)
+    monkeypatch.setattr(dense, "PIVOT", pivot)
+    half = rng.normal(size=(n, 2 * n))
+    spd = half @ half.T + np.eye(n)
+    upper = np.triu(spd) + np.tril(rng.normal(size=(n, n)), -1)
+    np.testing.assert_allclose(inverse_spd(upper) @ spd, np.eye(n), atol=1e-10)
+    np.testing.assert_allclose(inverse_spd(spd.astype(np.float32)) @ spd, np.eye(n), atol=1e-3)
+    with pytest.raises(StageError, match="positive definite"):
+        inverse_spd(-np.eye(n))
+
+
 def test_gram_in_slabs_equals_the_product(rng, monkeypatch):
     x = random_array((30, 17), density=0.3, rng=rng, format="csr", dtype=np.float32)
     expected = (x.T @ x).toarray()
@@ -37,11 +52,13 @@ def test_gram_in_slabs_equals_the_product(rng, monkeypatch):
 
 
 def test_refusal_names_the_size_and_what_scales():
-    refuse_dense(10, limit=10, instead=("als",))
-    with pytest.raises(TooLarge, match="11 x 11") as caught:
-        refuse_dense(11, limit=10, instead=("als", "trails"))
+    refuse_dense(10_000, max_gb=0.4, instead=("als",))
+    with pytest.raises(TooLarge, match=r"10001 x 10001 item matrix needs 0\.4 GB") as caught:
+        refuse_dense(10_001, max_gb=0.4, instead=("als", "trails"))
+    with pytest.raises(TooLarge):
+        refuse_dense(10_000, max_gb=0.4, instead=("als",), bytes_per_cell=8)
     assert "als or trails" in caught.value.hint
-    assert caught.value.field == "max_items"
+    assert caught.value.field == "max_memory_gb"
 
 
 @pytest.mark.parametrize("d", [1, 7, 32, 67])

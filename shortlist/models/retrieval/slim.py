@@ -50,8 +50,9 @@ class Config(ModelConfig):
     """Most passes over an item's weights."""
     tolerance: PositiveFloat = 1e-4
     """Stop when no weight moved by more in a pass."""
-    max_items: int = Field(default=10_000, ge=1)
-    """The closed form, and coordinate descent with weights of either sign, refuse larger catalogues."""
+    max_memory_gb: PositiveFloat = 2.0
+    """The closed form, and coordinate descent with weights of either sign, refuse catalogues whose dense weights need
+    more (20 bytes for each pair of items: 10,000 items take 2 GB)."""
     max_links: int = Field(default=100_000_000, ge=1)
     """Refuse to hold more pairs of items that share users than this (12 bytes each) instead of exhausting memory."""
     max_events: int = Field(default=1000, ge=2)
@@ -78,13 +79,14 @@ class Slim(LinkModel):
         """Solve one regression per item.
 
         Raises:
-            TooLarge: more pairs than `max_links`, or a dense catalogue above `max_items`; names what to use instead.
+            TooLarge: more pairs than `max_links`, or dense weights above `max_memory_gb`; names what to use instead.
         """
         from scipy.sparse import csr_array
 
         c = self.config
         if c.solver == "closed_form" or not c.non_negative:
-            refuse_dense(self.n_items_, limit=c.max_items, instead=("slim with non_negative", "rp3beta", "als"))
+            instead = ("slim with non_negative", "rp3beta", "als")
+            refuse_dense(self.n_items_, max_gb=c.max_memory_gb, instead=instead, bytes_per_cell=20)
         past = counted_past(data, c.max_events)
         order = natural_order(data.items)
         place = np.empty(len(order), np.int64)

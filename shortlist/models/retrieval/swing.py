@@ -115,8 +115,8 @@ def _swing_rows(
     weight: Array, alpha: float,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """Link rows start..stop as (lengths, columns in order of discovery, values)."""
-    mine = np.zeros(n_items, np.bool_)
-    common = np.empty(n_items, np.int32)
+    mine = np.zeros(n_items, np.uint8)
+    common = np.empty(n_items + 1, np.int32)
     total = np.zeros(n_items, np.float64)
     found = np.empty(n_items, np.int32)
     lengths = np.zeros(stop - start, np.int64)
@@ -128,26 +128,26 @@ def _swing_rows(
         for p in range(offsets[i], offsets[i + 1]):
             u = users[p]
             for q in range(past_offsets[u], past_offsets[u + 1]):
-                mine[past_item[q]] = True
+                mine[past_item[q]] = 1
+            mine[i] = 0
             for r in range(p + 1, offsets[i + 1]):
                 v = users[r]
                 shared = 0
+                # Without a branch: whether v had an item is what a processor guesses wrong.
                 for q in range(past_offsets[v], past_offsets[v + 1]):
-                    if mine[past_item[q]]:
-                        common[shared] = past_item[q]
-                        shared += 1
-                if shared < 2:
+                    common[shared] = past_item[q]
+                    shared += mine[past_item[q]]
+                if shared == 0:
                     continue
-                added = weight[u] * weight[v] / (alpha + shared)
+                added = weight[u] * weight[v] / (alpha + shared + 1)
                 for a in range(shared):
                     j = common[a]
-                    if j != i:
-                        if total[j] == 0.0:
-                            found[n] = j
-                            n += 1
-                        total[j] += added
+                    if total[j] == 0.0:
+                        found[n] = j
+                        n += 1
+                    total[j] += added
             for q in range(past_offsets[u], past_offsets[u + 1]):
-                mine[past_item[q]] = False
+                mine[past_item[q]] = 0
         if used + n > len(columns):
             size = 2 * (used + n)
             wider = np.empty(size, np.int32)

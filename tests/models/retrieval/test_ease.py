@@ -48,4 +48,4 @@ def test_reasons_add_up_to_the_score():
 
 def test_refuses_a_catalogue_that_would_not_fit():
     with pytest.raises(TooLarge, match="trails or rp3beta or als"):
-        Ease(max_items=10).fit(small_log(n_items=16))
+        Ease(max_memory_gb=1e-6).fit(small_log(n_items=16))

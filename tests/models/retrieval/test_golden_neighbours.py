@@ -3,7 +3,8 @@
 MovieLens 100K under `leave-last-out` (window, epochs, decay, direction and walks of item2vec and deepwalk are those
 chosen on its validation events); the published split of Gowalla, with settings chosen on a fifth of its train
 part; and MovieLens latest-small as the book divides it: ratings of four stars and more, a random fifth of the rows as
-test, hit rate of the first ten. Full ranking, seen items left out, relevant items last among equals.
+test, twenty neighbours, hit rate of the first ten (share of users with any test item among them); beside it the same
+ratings with everybody's last fifth as test. Full ranking, seen items left out, relevant items last among equals.
 """
 
 from dataclasses import replace
@@ -51,6 +52,18 @@ def book():
 
 
 @pytest.fixture(scope="module")
+def late():
+    """The same ratings, but everybody's last fifth as test: no model knows what somebody liked later."""
+    data = loaded("ml-latest-small")
+    events = data.interactions.take(np.flatnonzero(data.interactions.value >= 4.0))
+    counts = np.bincount(events.user, minlength=data.n_users)
+    place = np.empty(len(events), np.int64)
+    place[events.user_order] = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)
+    part = (place >= (counts - np.ceil(counts / 5))[events.user]).astype(np.int16)
+    return split(replace(data, interactions=replace(events, type=part, types=("train", "test"))), "published")
+
+
+@pytest.fixture(scope="module")
 def checkins():
     return split(loaded("gowalla"), "published")
 
@@ -73,21 +86,24 @@ def test_floor_on_movielens_100k(movies, label):
     assert measured(label.split()[0], movies, k=10, metrics=("recall",), **config)["recall@10"] >= floor
 
 
-BOOK = {
-    "user_knn": ({"neighbours": 50}, 0.6912, 0.7218),
-    "item_knn": ({"neighbours": 20, "min_similarity": 0.1}, 0.6594, 0.7099),
-    "swing": ({"user_weights": False}, 0.6194, 0.6577),
-    "slim": ({}, 0.6912, 0.7589),
+TWENTY = {"neighbours": 20, "min_similarity": 0.1}
+BOOK = {  # settings, what the book prints, ours on its random rows, ours on everybody's last fifth
+    "user_knn": (TWENTY, 0.6912, 0.6981, 0.4138),
+    "item_knn": (TWENTY, 0.6594, 0.7099, 0.4598),
+    "swing": ({"neighbours": 20, "user_weights": False}, 0.6194, 0.6492, 0.3744),
+    "slim": ({}, 0.6912, 0.7589, 0.4844),
 }
 
 
 @pytest.mark.real_data("ml-latest-small")
 @pytest.mark.parametrize("name", BOOK)
-def test_hit_rate_under_the_protocol_of_the_book(book, name):
-    config, published, ours = BOOK[name]
+def test_hit_rate_under_the_protocol_of_the_book_and_beside_it_under_one_of_time(book, late, name):
+    config, published, ours, by_time = BOOK[name]
     found = measured(name, book, k=10, metrics=("hit_rate",), **config)["hit_rate@10"]
     assert found > published
     assert found == pytest.approx(ours, abs=0.005)
+    found = measured(name, late, k=10, metrics=("hit_rate",), **config)["hit_rate@10"]
+    assert found == pytest.approx(by_time, abs=0.005)
 
 
 GOWALLA = {

@@ -64,7 +64,7 @@ def test_too_many_pairs_or_a_dense_catalogue_are_refused_with_the_remedy():
     assert "rp3beta" in pairs.value.hint
     for config in ({"solver": "closed_form", "l1": 0.0}, {}):
         with pytest.raises(TooLarge) as dense:
-            Slim(max_items=10, non_negative=False, **config).fit(data)
+            Slim(max_memory_gb=1e-6, non_negative=False, **config).fit(data)
         assert "non_negative" in dense.value.hint
 
 
