@@ -1,7 +1,8 @@
 """What runs found, kept as small JSON files: one a run, `benchmarks/results/<UTC time>.json`, committed.
 
 A run may hold some benches only, and one that was stopped holds the pairs that were done; of each pair the newest
-figure counts, and one that failed last counts as failed. Take out the files of pairs that are no more. Quick runs are written below `results/local/` and never count.
+figure counts, and one that failed last counts as failed. Take out the files of pairs that are no more. Quick runs are
+written below `results/local/` and never count.
 """
 
 from __future__ import annotations
