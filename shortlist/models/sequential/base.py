@@ -32,6 +32,7 @@ from shortlist.models.neural.scorer import NeuralModel
 from shortlist.models.neural.sequence_encoder import SequenceEncoder
 from shortlist.models.neural.sequence_task import NextItem, Question, ask
 from shortlist.models.neural.trainer import Report, build, checkpoint_for
+from shortlist.models.neural.warm_start import directions, fill
 from shortlist.models.neural.workers import train_with_workers
 from shortlist.models.retrieval._skipgram import sessions
 from shortlist.models.retrieval._start import natural_order
@@ -60,6 +61,9 @@ class SequenceConfig(TrainingConfig):
     """Whether learned vectors tell places apart, counted from the latest event or from the first."""
     init_scale: float = Field(default=0.1, gt=0)
     """Standard deviation of the start of item vectors; too small a start leaves a model on popularity for long."""
+    start: Literal["random", "svd"] = "random"
+    """Where item vectors start: svd takes the singular vectors of the training part, which saves passes on sparse
+    catalogues."""
     learning_rate: float = Field(default=2e-3, gt=0)
     """Step size of Adam."""
     loss: Loss = "auto"
@@ -273,12 +277,22 @@ class SequenceModel(NeuralModel):
         learned = History(learned.item, learned.at, sessions(learned, self.config.session_gap_s))
         task = self.task(learned, question)
         self.module_ = build(self.restore, ctx.seed)
+        if self.config.start == "svd":
+            self._warm(past)
         checkpoint = checkpoint_for(
             self.config, phase, {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
         )
         return train_with_workers(
             self.module_, task, self.config, ctx, epochs=epochs, validate=question is not None, checkpoint=checkpoint
         )
+
+    def _warm(self, past: History) -> None:
+        item = self.token_[past.item] - FIRST
+        vectors = directions(past.row, item, len(past), self.n_known_, self.config.factors, damped=True)
+        module: Any = self.module_
+        for encoder in {module.items, module.output}:
+            if encoder.ids is not None and vectors.shape[1]:
+                fill(encoder.ids, vectors, FIRST, self.config.init_scale)
 
     def _finish(self) -> None:
         module: Any = self.module_

@@ -20,6 +20,7 @@ from shortlist.core.types import Array, History, Ints
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
 from shortlist.models.neural.fields import FIRST
+from shortlist.models.neural.warm_start import directions
 from shortlist.models.sequential.sasrec import Config as SasRecConfig
 from shortlist.models.sequential.sasrec import SasRec
 
@@ -62,20 +63,11 @@ def balanced_codes(user: Ints, item: Ints, n_users: int, n_items: int, splits: i
     Returns:
         int64[n_items + 2, splits]; padding has code 0, unknown 1, items 2 and above, all buckets equally full.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.linalg import svds
-
-    x = csr_array((np.ones(len(item)), (user, item)), shape=(n_users, n_items))
-    x.sum_duplicates()
-    x.data[:] = 1.0
-    rank = min(splits, min(x.shape) - 1)
+    found = directions(user, item, n_users, n_items, splits)
     codes = np.zeros((n_items + FIRST, splits), np.int64)
     codes[1] = 1
     place = np.tile(np.arange(n_items), (splits, 1)).astype(np.float64)
-    if rank > 0:
-        # A fixed start makes the decomposition repeat itself; its signs do not matter for quantiles' fullness.
-        _, _, directions = svds(x.astype(np.float64), k=rank, v0=np.full(min(x.shape), 1.0))
-        place[:rank] = directions[::-1]
+    place[: found.shape[1]] = found.T
     for m in range(splits):
         order = np.argsort(place[m], kind="stable")
         codes[FIRST + order, m] = FIRST + np.arange(n_items) * min(buckets, n_items) // max(1, n_items)

@@ -1,0 +1,56 @@
+import numpy as np
+import torch
+
+from shortlist.core.contracts import FitContext
+from shortlist.models.neural.embeddings import table
+from shortlist.models.neural.warm_start import directions, fill
+from shortlist.models.sequential.sasrec import SasRec
+from shortlist.testing.worlds import requests_for, small_log
+
+
+def test_items_of_the_same_users_point_the_same_way():
+    user = np.repeat(np.arange(40), 5)
+    item = np.random.default_rng(0).integers(0, 10, len(user)) + 10 * (user % 2)
+    for damped in (False, True):
+        found = directions(user, item, 40, 20, 2, damped=damped)
+        unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+        cosine = unit @ unit.T
+        assert cosine[:10, :10].min() > 0.9
+        assert abs(cosine[:10, 10:]).max() < 0.9
+
+
+def test_singular_vectors_are_those_of_the_matrix():
+    user, item = np.array([0, 0, 1, 2, 2, 3]), np.array([0, 1, 1, 2, 0, 2])
+    x = np.zeros((4, 3))
+    x[user, item] = 1
+    _, values, right = np.linalg.svd(x)
+    ours = directions(user, item, 4, 3, 2)
+    np.testing.assert_allclose(np.abs(ours), np.abs((right[:2] * values[:2, None]).T), atol=1e-10)
+    assert directions(np.array([0]), np.array([0]), 1, 1, 4).shape == (1, 0)
+
+
+def test_rows_get_the_scale_and_what_is_missing_stays():
+    torch.manual_seed(0)
+    rows = table(5, 4, 0.1)
+    before = rows.weight.detach().clone()
+    fill(rows, np.array([[3.0, 4.0], [0.0, 0.0]]), 2, 0.1)
+    torch.testing.assert_close(rows.weight[2, :2], torch.tensor([0.6, 0.8]) * 0.1 * 2**0.5)
+    assert torch.equal(rows.weight[2, 2:], before[2, 2:])
+    assert torch.equal(rows.weight[3:], before[3:])
+    assert not rows.weight[0].any()
+
+
+def test_a_warm_start_is_ahead_after_one_pass_and_repeats_itself():
+    settings = {"epochs": 1, "factors": 8, "max_len": 8, "validation_users": 0, "start": "svd"}
+    one, two = (SasRec(**settings).fit(small_log(), FitContext(seed=3, threads=1)) for _ in range(2))
+    requests = requests_for(small_log())
+    assert np.array_equal(one.score_block(requests), two.score_block(requests))
+    cold = SasRec(**{**settings, "start": "random"}).fit(small_log(), FitContext(seed=3, threads=1))
+    topic = np.arange(32) % 4  # who likes what, in this log
+    same = topic[:, None] == topic[None, :]
+
+    def gap(model):
+        cosine = model.similar_block(np.arange(32))
+        return np.nanmean(cosine[same & ~np.eye(32, dtype=bool)]) - np.nanmean(cosine[~same])
+
+    assert gap(one) > gap(cold) + 0.1
