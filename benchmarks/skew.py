@@ -93,6 +93,7 @@ def lived(
             reader = data.users.ids[int(rng.integers(data.n_users))]
             recommend(service, Question(user_id=reader, k=10, context={"device": "phone"}))
             service.recorder.flush()
+            wall.at += 1e-3
     take(service, [one for _, one in waiting])
     return service, past, fitted, wall
 

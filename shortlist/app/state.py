@@ -143,6 +143,8 @@ class State:
                     changed |= self._item(event)
                 elif isinstance(event, UserUpdate):
                     self._user(event)
+            if isinstance(self.features, PublishedState):
+                self.features.publish()
             self.learning.learn()
             self._describe(sorted(changed))
             self.seq = max(self.seq, seq)

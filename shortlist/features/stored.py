@@ -149,7 +149,7 @@ class StoredState:
                 rows[key] = table.run(entity, codec)
         items = list(rows.items())
         for start in range(0, len(items), MAX_KEYS):
-            self._store.put_many(self.space, dict(items[start : start + MAX_KEYS]), self.seq(), self._ttl_s)
+            self._store.put_many(self.space, dict(items[start : start + MAX_KEYS]), 0, self._ttl_s)
 
     def forget(self, user_id: str) -> int:
         """Remove a user's own numbers from every layout. Returns: values that went."""
@@ -207,7 +207,7 @@ class PublishedState:
         return self.memory.fetch(entities)
 
     def fold(self, facts: Iterable[Fact]) -> None:
-        """Take in events, and publish whom they concern."""
+        """Take in events; whom they concern is written by the next `publish`."""
         taken = list(facts)
         self.memory.fold(taken)
         if self._publishes:
@@ -217,7 +217,6 @@ class PublishedState:
                     self._waiting["user"].add(fact[1])
                 if fact[2] >= 0:
                     self._waiting["item"].add(fact[2])
-            self.publish()
 
     def publish_all(self) -> None:
         """Write everybody.
@@ -230,7 +229,9 @@ class PublishedState:
                 stored.publish(self.memory, {owner: range(len(self.memory.table(owner))) for owner in stored.owners})
 
     def publish(self) -> bool:
-        """Write those who wait; False if the store did not answer, and they go on waiting."""
+        """Write those who wait, in one go; False if the store did not answer, and they go on waiting."""
+        if not any(self._waiting.values()):
+            return True
         waiting = {owner: sorted(entities) for owner, entities in self._waiting.items()}
         try:
             for stored in self._stored.values():
@@ -243,8 +244,9 @@ class PublishedState:
     def forget(self, user: int) -> None:
         """Drop a user's own numbers here and there."""
         self.memory.forget(user)
-        self._waiting["user"].add(user)
-        self.publish()
+        if self._publishes:
+            self._waiting["user"].add(user)
+            self.publish()
 
 
 class _Fetched:

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from shortlist.core.errors import BadRow
@@ -50,6 +51,8 @@ def test_four_kinds_in_one_file(tmp_path):
     assert data.interactions.at.tolist() == [1_714_564_810.0, 1_714_564_900.0]
     assert data.items.decode(data.impressions.item) == ["a", "b"]
     assert data.impressions.clicked.tolist() == [False, True]
+    assert data.impressions.request.tolist() == ["r1"]
+    assert data.impressions.take(np.array([0])).request.tolist() == ["r1"]
 
 
 def test_the_same_event_twice_counts_once(tmp_path):
