@@ -172,6 +172,12 @@ class PipelineSpec(Config):
 
             make_features(self.feature)
             out["feature"] = [resolved(table) for table in self.feature]
+            if not any(stage.use == "features" for stage in self.hydrator):
+                raise BadSpec(
+                    f"Pipeline '{self.name}' declares features that no stage adds.",
+                    hint='Add: [[hydrator]] use = "features".',
+                    field="feature",
+                )
         for section, kind in KINDS.items():
             rows = []
             for number, stage in enumerate(self.stages(section)):
@@ -216,6 +222,9 @@ def describe(spec: PipelineSpec) -> list[dict[str, Any]]:
         settings = {key: value for key, value in model["config"].items() if value not in (None, [], {}, "")}
         settings |= {"when": model["when"]} if model["when"] else {}
         rows.append(_row("model", f"{model['label']} ({model['use']})", (), (), settings))
+    for feature in spec.resolved.get("feature", ()):
+        settings = {key: value for key, value in feature.items() if key != "name" and value not in (None, [], "")}
+        rows.append(_row("feature", feature["name"], (), (feature["name"],), settings))
     for section, kind in KINDS.items():
         for stage in spec.stages(section):
             declared = declare(stage, section)

@@ -35,6 +35,19 @@ def test_mistakes_are_named_with_the_nearest_name():
     refused("setting 'name' is not valid", {"name": "", "kind": "count"})
 
 
+def test_a_pipeline_says_what_it_declares_and_that_somebody_adds_it():
+    from shortlist.pipeline.spec import PipelineSpec, describe
+
+    values = {"name": "p", "source": [{"use": "popular"}], "feature": [{"name": "a", "kind": "count", "window": "7d"}]}
+    with pytest.raises(BadSpec, match="declares features that no stage adds"):
+        PipelineSpec.from_dict(values)
+    with pytest.raises(BadSpec, match="Did you mean 'window'"):
+        PipelineSpec.from_dict({**values, "feature": [{"name": "a", "kind": "count", "windw": "7d"}]})
+    spec = PipelineSpec.from_dict({**values, "hydrator": [{"use": "features"}]})
+    [row] = [row for row in describe(spec) if row["kind"] == "feature"]
+    assert (row["name"], row["provides"], row["settings"]["window"]) == ("a", ["a"], "7d")
+
+
 def test_a_declaration_says_everything_once_resolved():
     found = resolved({"name": "ctr", "kind": "rate", "window": "7d"})
     assert found["owner"] == "item"

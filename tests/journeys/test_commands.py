@@ -126,6 +126,14 @@ def test_features_are_listed_shown_asked_and_kept(shell):
     assert {row["grain_s"] for row in shown["reads"]} == {21_600.0}
     ask = ("features", "get", "ctr_7d", "--pipeline", "mine.toml", "--user", "U1", "--item", "N1", "--item", "N2")
     assert len(shell.json(*ask)["values"]["ctr_7d"]) == 2
+    (shell.folder / "p.toml").write_text(
+        'name = "p"\n[[feature]]\nname = "hour"\nkind = "time"\n[[source]]\nuse = "popular"\n'
+        '[[hydrator]]\nuse = "features"\n[[scorer]]\nuse = "first_score"\ncolumns = ["score.popular"]\n'
+    )
+    out, _ = shell.run("pipeline", "show", "p.toml")
+    assert "hour" in out
+    built = shell.json("pipeline", "show", "p.toml", "--data", "newsroom")["stages"]
+    assert ["hour"] in [row["provides"] for row in built]
     filled = shell.json("features", "fill", "--pipeline", "mine.toml", "--store", "sqlite:f.db")
     assert filled["values"] > 100
     out, _ = shell.run("features", "show", "ctr_7d", "--pipeline", "mine.toml")

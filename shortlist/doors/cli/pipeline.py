@@ -38,7 +38,7 @@ def show(
         listed = [
             (
                 section,
-                str(stage["use"]),
+                str(stage.get("use") or stage["name"]),
                 _text({k: v for k, v in stage.items() if k != "use" and v not in ("", [], None)}),
             )
             for section, stages in spec.resolved.items()
