@@ -225,9 +225,9 @@ def _rescue(spec: PipelineSpec, world: World) -> Runner | None:
     scorer = StageSpec(use="first_score", config={"columns": ("score.popular",)})
     changes = {"source": (source,), "merge": StageSpec(use="union"), "scorer": (scorer,), "reranker": ()}
     plain = spec.model_copy(update={**changes, "selector": StageSpec(use="top")})
-    for hydrators in ((), spec.hydrator):
+    for columns in ({"hydrator": (), "feature": ()}, {}):
         try:
-            return build(plain.model_copy(update={"hydrator": hydrators}), world)
+            return build(plain.model_copy(update=columns), world)
         except BadSpec:
             continue
     return None
