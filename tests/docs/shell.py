@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OTHERS = {"cd", "export", "pip", "python", "python3", "git"}
+OTHERS = {"cd", "export", "git", "pip", "printf", "python", "python3"}
 
 
 def problem(line):

@@ -13,8 +13,8 @@ def tables(seed, n=60, r=80, m=300, density=0.08):
     """Both signs, coarse values: sums that tie and sums that cancel."""
     rng = np.random.default_rng(seed)
     parts = []
-    for shape, density in (((n, r), 0.1), ((r, m), density)):
-        table = random_array(shape, density=density, rng=rng, format="csr")
+    for shape, share in (((n, r), 0.1), ((r, m), density)):
+        table = random_array(shape, density=share, rng=rng, format="csr")
         table.data = rng.integers(-2, 4, table.nnz).astype(float) * (0.1 if seed % 2 else 1.0)
         parts.append(csr_array(table))
     return parts
