@@ -43,13 +43,17 @@ class Watch:
 
     def _run(self) -> None:
         while not self._done.wait(0.1):
-            for line in Path("/proc/self/status").read_text().splitlines():
-                name, _, rest = line.partition(":")
-                if name in self.peaks:
-                    self.peaks[name] = max(self.peaks[name], int(rest.split()[0]) * 1024 / 1e6)
+            self._read()
+
+    def _read(self) -> None:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name in self.peaks:
+                self.peaks[name] = max(self.peaks[name], int(rest.split()[0]) * 1024 / 1e6)
 
     def report(self, step: str, **facts: Any) -> None:
         """One line about what was done since the last one."""
+        self._read()
         wall, cpu = self._marks
         took = {"wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - cpu, 1)}
         peaks = {"anonymous_mb": round(self.peaks["RssAnon"]), "resident_mb": round(self.peaks["VmRSS"])}
