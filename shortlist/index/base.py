@@ -254,7 +254,11 @@ class VectorIndex:
             n_usable = allowed.n
             if n_usable <= max(_FEW, 2 * k, self.config.exact_below * store.n_live):
                 k = min(k, len(allowed.slots))
-                return self._among(store, queries, k, allowed) if k and len(queries) else no_hits()
+                if not k or not len(queries):
+                    return no_hits()
+                if store.pages is not None:
+                    store.pages.look(min(allowed.n, max(_FEW, self._wanted(k))) * len(queries))
+                return self._among(store, queries, k, allowed)
         k = min(k, n_usable)
         if k == 0 or not len(queries):
             return no_hits()
@@ -265,6 +269,8 @@ class VectorIndex:
         if store.n_live <= _SMALL or wanted > self._sealed // 4:
             return self._exact(store, queries, k, allowed)
         hits = self._near(store, queries, k, wanted, allowed, share)
+        if store.pages is not None:
+            store.pages.look(wanted * len(queries))
         if len(hits) == k * len(queries):
             return hits
         # A structure may see fewer than k usable vectors; those queries are answered exactly.

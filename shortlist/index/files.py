@@ -22,6 +22,8 @@ from shortlist.index.vectors import VectorStore
 
 FORMAT = 1
 _BLOCK = 65_536
+_ROWS_HELD = 4096
+"""Rows looked at between two returns of pages: at most 256 MB are mapped then."""
 
 
 @contextmanager
@@ -52,11 +54,41 @@ def write_store(folder: Path, store: VectorStore) -> None:
 
 def read_store(folder: Path, n_slots: int, dim: int, *, mmap: bool) -> VectorStore:
     """Read back what `write_store` wrote. Raises: OSError or ValueError when it is not that."""
-    base = read_array(folder / "vectors.npy", mmap=mmap, scattered=True)
+    base = read_array(folder / "vectors.npy", mmap=mmap)
     ids, alive = read_array(folder / "ids.npy", mmap=mmap), read_array(folder / "alive.npy")
     if base.shape != (n_slots, dim) or len(ids) != n_slots or len(alive) != n_slots:
         raise ValueError("the arrays differ in length from the manifest")
-    return VectorStore(base, ids, alive)
+    return VectorStore(base, ids, alive, Pages.under(base))
+
+
+class Pages:
+    """The mapped pages of the vectors, which are looked at here and there and given back before they add up.
+
+    The system maps sixteen pages around each one that is looked at. Without this, a server of a large index would seem
+    to hold most of the file after some thousand queries; the file stays in the system's cache, so a page given back
+    costs a microsecond when it is looked at again.
+    """
+
+    def __init__(self, mapped: system_map.mmap) -> None:
+        self._mapped = mapped
+        self._looked_at = 0
+        if hasattr(system_map, "MADV_RANDOM"):
+            mapped.madvise(system_map.MADV_RANDOM)
+
+    @classmethod
+    def under(cls, array: Array) -> Pages | None:
+        """Of a mapped array; None for one in memory."""
+        below: Any = array
+        while isinstance(below, np.ndarray):
+            below = below.base
+        return cls(below) if isinstance(below, system_map.mmap) else None
+
+    def look(self, rows: int) -> None:
+        """Say that so many rows were looked at; nobody writes into them, so giving pages back loses nothing."""
+        self._looked_at += rows
+        if self._looked_at > _ROWS_HELD and hasattr(system_map, "MADV_DONTNEED"):
+            self._looked_at = 0
+            self._mapped.madvise(system_map.MADV_DONTNEED)
 
 
 def write_manifest(folder: Path, values: dict[str, Any]) -> None:
@@ -89,21 +121,12 @@ def read_manifest(folder: Path, kind: str, fingerprint: str | None) -> dict[str,
     return manifest
 
 
-def read_array(path: Path, *, mmap: bool = False, scattered: bool = False) -> Array:
-    """An npy file without objects; mapped ones may be written to, which changes only this process's copy.
-
-    Args:
-        path: of the file.
-        mmap: leave it on disk.
-        scattered: rows will be read here and there, so the system should not read on beyond them.
-    """
+def read_array(path: Path, *, mmap: bool = False) -> Array:
+    """An npy file without objects; mapped ones may be written to, which changes only this process's copy."""
     with open(path, "rb") as file:
         has_rows = np.lib.format.read_magic(file) and path.stat().st_size > 128
     if mmap and has_rows:
-        mapped = np.load(path, mmap_mode="c", allow_pickle=False)
-        if scattered and hasattr(system_map, "MADV_RANDOM"):
-            mapped._mmap.madvise(system_map.MADV_RANDOM)
-        return np.asarray(mapped).view(np.ndarray)
+        return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False)).view(np.ndarray)
     loaded: Array = np.load(path, allow_pickle=False)
     return loaded
 

@@ -7,10 +7,20 @@ Cost: 4*D + 9 bytes per slot and the look-up by id.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.index.lookup import Lookup, lookup_for
+
+
+class Mapped(Protocol):
+    """Pages of a file in memory."""
+
+    def look(self, rows: int) -> None:
+        """So many rows were looked at."""
+        ...
 
 
 class VectorStore:
@@ -20,10 +30,12 @@ class VectorStore:
         base: float32[Nb, D].
         ids: int64[Nb], unique among the live.
         alive: uint8[Nb], 0 = removed; None: all live.
+        pages: where `base` is mapped from a file: told how many rows are looked at.
     """
 
-    def __init__(self, base: Floats, ids: Ints, alive: Array | None = None) -> None:
+    def __init__(self, base: Floats, ids: Ints, alive: Array | None = None, pages: Mapped | None = None) -> None:
         self.base = base
+        self.pages = pages
         self.n_slots = len(base)
         self._late: Floats = np.empty((0, base.shape[1]), np.float32)
         self._ids: Ints = ids

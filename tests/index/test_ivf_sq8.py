@@ -118,3 +118,19 @@ def test_kmeans_finds_separate_heaps_and_fills_every_centre():
     # No list mixes heaps: every centre that is used lies within one of them.
     assert all(len(set((np.flatnonzero(group == c) // 25).tolist())) <= 1 for c in range(12))
     assert centres_of(heaps[:3], 10, sweeps=3, seed=0).shape == (3, 4)
+
+
+def test_mapped_pages_are_given_back(tmp_path, monkeypatch):
+    IvfSq8().build(DATA).save(tmp_path / "index")
+    index = VectorIndex.load(tmp_path / "index")
+    first = index.search(QUERIES, 10)
+    pages = index._store.pages
+    assert pages._looked_at <= 4096
+    monkeypatch.setattr("shortlist.index.files._ROWS_HELD", 0)
+    np.testing.assert_array_equal(index.search(QUERIES, 10).item, first.item)
+    assert pages._looked_at == 0
+    # What was changed in memory is not in the file and stays.
+    index.upsert(np.arange(5), QUERIES[:5])
+    index.search(QUERIES, 10)
+    assert index.search(QUERIES[0], 1).item.tolist() == [0]
+    assert VectorIndex.load(tmp_path / "index", mmap=False)._store.pages is None
