@@ -5,9 +5,6 @@ stop, and belongs to the history at test time. Floors are two standard errors un
 docs/results.md (about .025 in HR@10 and .014 in NDCG@10 on 943 users).
 """
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
 from shortlist.core.contracts import FitContext
@@ -53,32 +50,3 @@ def test_gru4rec_on_movielens_100k_after_seven_passes(movies):
     hit_rate, ndcg = measured("gru4rec", movies, **QUICK, epochs=7)
     assert hit_rate >= 0.150
     assert ndcg >= 0.075
-
-
-@pytest.mark.golden
-@pytest.mark.slow
-@pytest.mark.real_data("ml-100k")
-def test_the_full_softmax_and_not_the_architecture_makes_sasrec_strong(movies):
-    """Against one sampled negative the same network, trained as long, loses at least .02 NDCG@10."""
-    few = {**QUICK, "epochs": 6}
-    _, strong = measured("sasrec", movies, **few)
-    _, weak = measured("sasrec", movies, **few, loss="bce", negatives=1, negatives_per_event=True)
-    assert strong - weak >= 0.02
-
-
-@pytest.mark.golden
-@pytest.mark.slow
-@pytest.mark.real_data("ml-100k")
-@pytest.mark.parametrize("name", ["gru4rec", "sasrec"])
-def test_without_its_order_the_log_teaches_clearly_less(movies, name):
-    """The control: the same events in random order per user, the same question."""
-    events = movies.train.interactions
-    rng = np.random.default_rng(0)
-    order = np.lexsort((rng.random(len(events)), events.user))
-    moved = events.at.copy()
-    moved[order] = events.at[events.user_order]
-    mixed = replace(movies.train, interactions=replace(events, at=moved))
-    few = {**QUICK, "validation_users": 0, "epochs": 5}
-    _, plain = measured(name, movies, **few)
-    _, shuffled = measured(name, movies, mixed, **few)
-    assert shuffled <= 0.8 * plain
