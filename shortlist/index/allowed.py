@@ -14,6 +14,7 @@ import numpy as np
 
 from shortlist.core.errors import BadRequest
 from shortlist.core.types import Array, Ints
+from shortlist.index.kernels import ascending
 from shortlist.index.vectors import VectorStore
 
 
@@ -56,7 +57,7 @@ class Allowed:
                 ids = np.flatnonzero(self.given) if self.is_mask else self._different()
                 found = store.slots_of(ids)
                 found = found[found >= 0] if len(found) and found.min() < 0 else found
-                self._slots = found if _ascends(found) else np.sort(found.astype(np.int32)).astype(np.int64)
+                self._slots = found if _ascends(found) else ascending(found, store.n_slots)
         return self._slots
 
     @property

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.index.exact import Exact
-from shortlist.index.kernels import keep_highest, offer, unheap
+from shortlist.index.kernels import ascending, keep_highest, offer, unheap
 from shortlist.index.tiled import tiled_candidates
 from shortlist.index.vectors import VectorStore
 
@@ -59,3 +59,11 @@ def test_a_batch_and_its_members_agree_in_every_bit_after_changes():
         one = index.search(queries[b], 20)
         assert one.item.tolist() == many.item[many.row == b].tolist()
         assert one.score.tolist() == many.score[many.row == b].tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5_000_000), max_size=80))
+def test_the_radix_sort_is_the_sort(values):
+    numbers = np.array(values, np.int64)
+    assert ascending(numbers, max(values, default=0) + 1).tolist() == sorted(values)
+    assert numbers.tolist() == values
