@@ -34,11 +34,13 @@ class Question:
         read: tokens that the network reads of B users, before the event held back.
         seen: tokens of everything they did before it, which are not answers.
         truth: int64[B], the token of the event held back.
+        row: int64[B], the places of these users among the histories of the training part.
     """
 
     read: History
     seen: History
     truth: Ints
+    row: Ints
 
 
 class NextItem:
@@ -102,8 +104,7 @@ class NextItem:
             rows = order[start : start + ASKED_AT_ONCE]
             tokens, seconds = ask(inputs, rows, self.asks_with)
             at = torch.from_numpy(seconds).to(device) if self.with_time else None
-            state = net.last(torch.from_numpy(tokens).to(device), at)
-            scores = state @ classes.T
+            scores = self.ask_scores(net, torch.from_numpy(tokens).to(device), at, classes, rows)
             if net.bias is not None:
                 scores = scores + net.bias[FIRST : FIRST + len(classes)]
             seen = self.question.seen.take(rows)
@@ -117,6 +118,11 @@ class NextItem:
             )
             total += float(figures.sum())
         return total / len(order)
+
+    def ask_scores(self, net: Any, tokens: Tensor, at: Tensor | None, classes: Tensor, rows: Ints) -> Tensor:
+        """Scores of a validation batch, [b, n_known], of the users with these rows of the question."""
+        scores: Tensor = net.last(tokens, at) @ classes.T
+        return scores
 
     def _total(
         self, module: nn.Module, tokens: Tensor, targets: Tensor, seconds: Tensor | None, generator: torch.Generator

@@ -7,7 +7,6 @@ their ids: renumbering a catalogue renumbers the answers and changes nothing els
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,18 +16,17 @@ from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Array, Floats, History, Ints, Requests
+from shortlist.core.types import Array, Floats, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import latest_session, within
 from shortlist.models.neural.batches import Sequences
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.fields import FIRST, Schema, fields_of
-from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
+from shortlist.models.neural.history_model import HistoryModel
+from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.negatives import make_negatives
 from shortlist.models.neural.objectives.objective import COSINE, Objective
-from shortlist.models.neural.ranking import sample
-from shortlist.models.neural.scorer import NeuralModel
 from shortlist.models.neural.sequence_encoder import SequenceEncoder
 from shortlist.models.neural.sequence_task import NextItem, Question, ask
 from shortlist.models.neural.trainer import Report, build, checkpoint_for
@@ -99,11 +97,11 @@ class SequenceConfig(TrainingConfig):
     """With columns: chance that an item's id is hidden in a step, so that the content learns to stand alone."""
 
 
-class SequenceModel(NeuralModel):
+class SequenceModel(HistoryModel):
     """A sequence encoder over item tokens. Subclasses give the block.
 
-    Learned: see `NeuralModel`; `token_` int64[M], token of each item; `n_known_`, items with training events;
-    `with_time_`, whether the data has a clock; `schema_` and `columns_`, content fields and their codes per token.
+    Learned: see `HistoryModel`; `with_time_`, whether the data has a clock; `schema_` and `columns_`, content fields
+    and their codes per token.
     """
 
     Config: ClassVar[type[ModelConfig]] = SequenceConfig
@@ -114,8 +112,6 @@ class SequenceModel(NeuralModel):
     kind_of_task: ClassVar[type[NextItem]] = NextItem
     """What is trained, and what is appended to a history to ask."""
 
-    token_: Ints
-    n_known_: int
     with_time_: bool
     schema_: list[dict[str, Any]]
 
@@ -124,29 +120,6 @@ class SequenceModel(NeuralModel):
         raise BadConfig(f"{type(self).__name__} has no block.")
 
     # --- fitting -----------------------------------------------------------------------------------------------------
-
-    def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Find the number of epochs on the last event of each user, then (with `refit`) train on everything."""
-        c = self.config
-        past = data.sequences.take(natural_order(data.users))
-        has = np.flatnonzero(past.lengths >= 3)
-        epochs = c.epochs
-        self.with_time_ = self.uses_time and data.clock == "unix"
-        searched: dict[str, Any] = {}
-        if c.validation_users and len(has):
-            earlier = _without_last(past, has)
-            self._read(data, earlier)
-            asked = has[sample(len(has), c.validation_users, ctx.seed)]
-            truth = self.token_[past.item[past.offsets[1:][asked] - 1]]
-            seen = self._tokens(earlier.take(asked))
-            question = Question(latest_session(seen, c.session_gap_s), seen, truth)
-            report = self._train(data, earlier, ctx, question, "search", epochs)
-            epochs, searched = report.best_epoch, _plain(report)
-        if not searched or c.refit:
-            self._read(data, past)
-            report = self._train(data, past, ctx, None, "refit", epochs)
-        self.report_ = {"search": searched, "epochs": epochs, "refit": c.refit or not searched, "last": _plain(report)}
-        self._finish()
 
     def task(self, history: History, question: Question | None) -> NextItem:
         """What is trained."""
@@ -166,7 +139,11 @@ class SequenceModel(NeuralModel):
         """Loss and negatives; counts for log Q are those of the training stream."""
         c = self.config
         loss = c.loss if c.loss != "auto" else "ce" if self.n_known_ <= FULL_SOFTMAX else "sampled_ce"
-        known = history.item[(history.item >= FIRST) & (history.item < FIRST + self.n_known_)]
+        # The first event of a history is never a target; where nothing follows anything, all count.
+        target = np.ones(len(history.item), bool)
+        target[history.offsets[:-1][history.lengths > 0]] = False
+        stream = history.item[target] if target.any() else history.item
+        known = stream[(stream >= FIRST) & (stream < FIRST + self.n_known_)]
         counts = torch.from_numpy(np.bincount(known - FIRST, minlength=self.n_known_)).double()
         kind = "full" if loss == "ce" else c.negative_sampling
         # More negatives than items would drown the positive where the catalogue is tiny.
@@ -233,12 +210,17 @@ class SequenceModel(NeuralModel):
             return None
         tokens, seconds = ask(Sequences(one.item, one.at, one.offsets, np.zeros(1, np.int64)), np.array([0]), asks_with)
         at = torch.from_numpy(seconds) if self.with_time_ else None
-        module: Any = self.module_
-        state: Tensor = module.last(torch.from_numpy(tokens), at)[0]
+        state = self.state(requests, b, torch.from_numpy(tokens), at)
         if self.by_cosine:
             state = nn.functional.normalize(state, dim=-1)
         vector = state.numpy()
         return np.append(vector, np.float32(1.0)) if self.config.item_bias else vector
+
+    def state(self, requests: Requests, b: int, tokens: Tensor, at: Tensor | None) -> Tensor:
+        """[D], what the network makes of the tokens int64[1, L] of request `b`."""
+        module: Any = self.module_
+        state: Tensor = module.last(tokens, at)[0]
+        return state
 
     @property
     def dim(self) -> int:
@@ -249,9 +231,9 @@ class SequenceModel(NeuralModel):
 
     def _read(self, data: Dataset, past: History) -> None:
         """Tokens and content of a training part: the vocabulary never sees what is held back."""
-        events = np.bincount(past.item, minlength=data.n_items)
+        super()._read(data, past)
+        self.with_time_ = self.uses_time and data.clock == "unix"
         order = natural_order(data.items)
-        self.token_, self.n_known_ = tokens_of(events, order)
         for name in [name for name in vars(self) if name.startswith("column_")]:
             delattr(self, name)
         self.schema_ = []
@@ -265,10 +247,10 @@ class SequenceModel(NeuralModel):
             for name, values in schema.encode(table).items():
                 pad = np.zeros((FIRST, *values.shape[1:]), values.dtype)
                 setattr(self, f"column_{name}_", np.concatenate([pad, values]))
-        self.known_ = (events > 0) | bool(self.schema_)
+        self.known_ = self.known_ | bool(self.schema_)
 
-    def _tokens(self, history: History) -> History:
-        return replace(history, item=self.token_[history.item])
+    def _heard(self, history: History) -> History:
+        return latest_session(history, self.config.session_gap_s)
 
     def _train(
         self, data: Dataset, past: History, ctx: FitContext, question: Question | None, phase: str, epochs: int
@@ -306,18 +288,3 @@ class SequenceModel(NeuralModel):
         out = np.zeros((len(self.token_), every.shape[1]), np.float32)
         out[self.known_] = every[self.token_[self.known_]]
         self.item_factors_: Floats = out
-
-
-def _without_last(past: History, rows: Ints) -> History:
-    """Histories without the last event of the given rows."""
-    keep = np.ones(len(past.item), bool)
-    keep[past.offsets[1:][rows] - 1] = False
-    lengths = past.lengths.copy()
-    lengths[rows] -= 1
-    offsets = np.zeros_like(past.offsets)
-    np.cumsum(lengths, out=offsets[1:])
-    return History(past.item[keep], past.at[keep], offsets)
-
-
-def _plain(report: Report) -> dict[str, Any]:
-    return {**vars(report), "best": None if np.isnan(report.best) else report.best}

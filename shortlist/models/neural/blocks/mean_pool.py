@@ -49,6 +49,29 @@ class LastAndMean(nn.Module):
         return y
 
 
+class AttentionPool(nn.Module):
+    """Running weighted mean: each event has a learned weight of its own, one softmax per place over what came before.
+
+    Args:
+        dim: D.
+        hidden: sizes of layers on top, as in `MeanPool`.
+        dropout: inside them.
+    """
+
+    def __init__(self, dim: int, *, hidden: tuple[int, ...] = (), dropout: float = 0.0) -> None:
+        super().__init__()
+        self.look, self.ask = nn.Linear(dim, dim), nn.Linear(dim, 1, bias=False)
+        self.top = MeanPool(dim, hidden=hidden, dropout=dropout).top
+
+    def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
+        """See the package."""
+        # A bounded logit keeps the running sums of exponentials in range without a running maximum.
+        weight = torch.exp(8.0 * torch.tanh(self.ask(torch.tanh(self.look(x))))) * mask.unsqueeze(-1)
+        pooled = torch.cumsum(weight * x, dim=1) / torch.cumsum(weight, dim=1).clamp(min=1e-6)
+        y: Tensor = self.top(pooled)
+        return y
+
+
 def running_mean(x: Tensor, mask: Tensor) -> Tensor:
     """[B, L, D], mean of the real events up to each place."""
     there = mask.unsqueeze(-1).to(x.dtype)

@@ -115,8 +115,15 @@ def accidental(target: Tensor, ids: Tensor, had: Tensor | None = None) -> Tensor
         ids: int64[K] or int64[N, K].
         had: int64[N, H] or None.
     """
-    each = ids.unsqueeze(0) if ids.dim() == 1 else ids
-    hit = each == target.unsqueeze(1)
-    if had is not None:
-        hit = hit | (each.unsqueeze(2) == had.unsqueeze(1)).any(dim=2)
-    return hit
+    if ids.dim() == 2:
+        hit = ids == target.unsqueeze(1)
+        return hit if had is None else hit | (ids.unsqueeze(2) == had.unsqueeze(1)).any(dim=2)
+    hit = ids.unsqueeze(0) == target.unsqueeze(1)
+    if had is None:
+        return hit
+    # Marking each row's items among the distinct ids takes N*(H + K) steps; comparing all pairs would take N*H*K.
+    distinct, place = torch.unique(ids, return_inverse=True)
+    at = torch.searchsorted(distinct, had).clamp(max=len(distinct) - 1)
+    mine = torch.zeros(len(target), len(distinct) + 1, dtype=torch.bool, device=ids.device)
+    mine.scatter_(1, torch.where(distinct[at] == had, at, len(distinct)), True)
+    return hit | mine[:, place]

@@ -1,0 +1,177 @@
+"""What every tower must do; the general contract is checked from the registry."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from shortlist.core import registry
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig
+from shortlist.core.types import Candidates, History, Requests
+from shortlist.data.dataset import Dataset
+from shortlist.models.neural.objectives.objective import accidental
+from shortlist.models.towers.two_tower import TwoTower
+from shortlist.models.towers.youtube_dnn import AgedMean, YoutubeDnn
+from shortlist.testing.models import checked_settings
+from shortlist.testing.worlds import requests_for, small_log
+
+CTX = FitContext(seed=3, threads=1)
+ROWS = [row for row in registry.rows("retriever") if row.target.startswith("shortlist.models.towers.")]
+TINY = {"epochs": 2, "factors": 8, "max_len": 8, "validate_every": 2}
+each_tower = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+def fitted(row, **settings):
+    kind = registry.load(row.name, "retriever")
+    return kind(**{**checked_settings(kind), **settings}).fit(small_log(), CTX)
+
+
+def two_worlds():
+    """Readers of even items and readers of odd ones, 24 each, 12 of 16 items of their kind."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for user in range(48):
+        picked = rng.permutation(16)[:12] * 2 + user % 2
+        rows += [(f"u{user}", f"i{item:02d}", 1000.0 * user + t) for t, item in enumerate(picked)]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    users = pl.DataFrame({"user_id": [f"u{u}" for u in range(48)], "side": [["even", "odd"][u % 2] for u in range(48)]})
+    return Dataset.from_frames(events, users=users, time_unit="s")
+
+
+def parity(data):
+    return np.array([int(name[1:]) % 2 for name in data.items.ids])
+
+
+@each_tower
+def test_taste_is_learned_and_strangers_are_served_without_a_refit(row):
+    data = two_worlds()
+    settings = {"epochs": 20, "factors": 16, "validation_users": 0, "learning_rate": 0.01, "batch_size": 8}
+    if row.name == "mult_vae":
+        settings |= {"hidden": 32, "reg": 0.0}
+    model = registry.load(row.name, "retriever")(**settings).fit(data, CTX)
+    side = parity(data)
+    even, odd = (np.flatnonzero(side == p)[:4].tolist() for p in (0, 1))
+    hits = model.retrieve(Requests.of([-1, -1, -1], now=9e9, history=History.of([even, odd, []])), 8)
+    assert (side[hits.item[hits.row == 0]] == 0).mean() >= 0.85
+    assert (side[hits.item[hits.row == 1]] == 1).mean() >= 0.85
+    assert not (hits.row == 2).any(), "an empty session has no answer"
+
+
+@each_tower
+def test_hiding_at_random_is_off_when_scoring(row):
+    model = fitted(row)
+    requests = requests_for(small_log())
+    assert not model.module_.training
+    one, two = model.retrieve(requests, 5), model.retrieve(requests, 5)
+    assert one.score.tolist() == two.score.tolist()
+
+
+@each_tower
+def test_a_score_is_the_product_of_exported_vectors(row):
+    model = fitted(row)
+    requests = requests_for(small_log())
+    users, items = model.encode_requests(requests), model.encode_items(np.arange(model.n_items_))
+    hits = model.retrieve(requests, 5)
+    if users.ndim == 3:
+        product = (users[hits.row] * items[hits.item][:, None, :]).sum(2)
+        product[~users[hits.row].any(axis=2)] = -np.inf
+        product = product.max(axis=1)
+    else:
+        product = (users[hits.row] * items[hits.item]).sum(1)
+    np.testing.assert_allclose(product, hits.score, rtol=1e-5, atol=1e-5)
+
+
+@each_tower
+def test_saving_keeps_every_score(row, tmp_path):
+    model = fitted(row)
+    model.save(tmp_path / "m")
+    again = type(model).load(tmp_path / "m")
+    requests = requests_for(small_log())
+    assert again.retrieve(requests, 5).score.tolist() == model.retrieve(requests, 5).score.tolist()
+
+
+@pytest.mark.parametrize("negatives", ["in_batch", "mixed"])
+def test_in_batch_negatives_without_log_q_are_refused(negatives):
+    with pytest.raises(BadConfig, match="log Q"):
+        TwoTower(negative_sampling=negatives, log_q=False, **TINY).fit(small_log(), CTX)
+
+
+def test_log_q_counts_the_targets_of_the_training_stream():
+    model = TwoTower(validation_users=0, **TINY).fit(small_log(), CTX)
+    learned = model._tokens(small_log().sequences)
+    share = model.objective(learned).negatives.in_batch.log_q.exp().double().numpy()
+    counts = np.zeros(model.n_known_)
+    for low, high in zip(learned.offsets[:-1], learned.offsets[1:], strict=True):
+        np.add.at(counts, learned.item[low + 1 : high] - 2, 1)
+    np.testing.assert_allclose(share, counts / counts.sum(), atol=1e-7)
+
+
+def test_items_of_the_own_history_and_the_own_target_are_no_negatives():
+    target, ids = torch.tensor([5, 7]), torch.tensor([5, 7, 9, 5, 3])
+    had = torch.tensor([[9, 0, 4], [3, 11, 0]])
+    expected = [[True, False, True, True, False], [False, True, False, False, True]]
+    assert accidental(target, ids, had).tolist() == expected
+    per_row = ids.expand(2, -1)
+    assert accidental(target, per_row, had).tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["two_tower", "youtube_dnn"])
+def test_padding_never_leaks(name):
+    model = registry.load(name, "retriever")(**TINY).fit(small_log(), CTX)
+    tokens = torch.tensor([[3, 4, 5]])
+    padded = torch.tensor([[3, 4, 5, 0, 0]])
+    with torch.inference_mode():
+        alone, beside = model.module_.last(tokens), model.module_.last(padded)
+    torch.testing.assert_close(alone, beside, rtol=1e-5, atol=1e-6)
+
+
+def test_columns_of_users_are_read_and_strangers_go_without():
+    data = two_worlds()
+    model = TwoTower(
+        user_columns=("side",), validation_users=0, epochs=20, factors=16, learning_rate=0.01, batch_size=8
+    ).fit(data, CTX)
+    side = parity(data)
+    past = History.of([[int(np.argmin(side)), int(np.argmax(side))]] * 4)
+    of = {data.users.ids[u]: u for u in range(data.n_users)}
+    hits = model.encode_requests(Requests.of([of["u0"], of["u2"], of["u1"], -1], history=past))
+    np.testing.assert_array_equal(hits[0], hits[1], "same column, same history, same vector")
+    assert not np.allclose(hits[0], hits[2])
+    assert np.isfinite(hits[3]).all()
+    assert not np.allclose(hits[3], hits[0])
+    # The same history of both kinds: the column moves each reader towards items of the own kind.
+    scores = model.score_block(Requests.of([of["u0"], of["u1"]], history=past.take(np.arange(2))))
+    leaning = scores[:, side == 1].mean(axis=1) - scores[:, side == 0].mean(axis=1)
+    assert leaning[0] < leaning[1]
+
+
+def test_columns_of_users_need_a_table_and_whole_histories():
+    data = small_log()
+    with pytest.raises(BadConfig, match="Users have no columns"):
+        TwoTower(user_columns=("side",), **TINY).fit(
+            Dataset(data.name, data.interactions, data.users, data.items, clock=data.clock), CTX
+        )
+    with pytest.raises(BadConfig, match="whole histories"):
+        TwoTower(user_columns=("side",), session_gap_s=10.0, **TINY).fit(two_worlds(), CTX)
+
+
+def test_youtube_dnn_is_asked_with_age_zero_and_learns_with_the_age_of_the_target():
+    block = AgedMean(4, (6,), 0.0).eval()
+    x, mask = torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
+    torch.testing.assert_close(block(x, mask, None), block(x, mask, torch.zeros(2, 3)))
+    assert not torch.allclose(block(x, mask, None), block(x, mask, torch.full((2, 3), 9e6)))
+    model = YoutubeDnn(validation_users=0, **TINY).fit(small_log(), CTX)
+    past = model._tokens(small_log().sequences)
+    task = model.task(past, None)
+    batch = next(iter(task.batches(1, np.random.default_rng(0))))
+    row = int(np.flatnonzero(batch["targets"][0].numpy()).max())
+    ages = {round(float(past.at.max() - at), 1) for at in past.at}
+    assert round(float(batch["seconds"][0, row]), 1) in ages
+
+
+def test_scores_of_rows_are_those_of_lists():
+    model = TwoTower(**TINY).fit(small_log(), CTX)
+    requests = requests_for(small_log())
+    hits = model.retrieve(requests, 5)
+    rows = model.score(requests, Candidates(hits.row, hits.item, len(requests)))[:, 0]
+    assert rows.astype(np.float32).tolist() == hits.score.astype(np.float32).tolist()
