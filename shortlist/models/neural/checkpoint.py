@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from shortlist.core.errors import BundleCorrupt, BundleMismatch
+from shortlist.core.errors import BundleCorrupt, BundleMismatch, StageError
 
 FORMAT = 1
 
@@ -59,6 +59,20 @@ def fill(module: nn.Module, found: Mapping[str, Tensor], name: str) -> None:
             hint="Load it with the configuration it was saved with.",
         )
     module.load_state_dict(found)
+
+
+def refuse_broken(module: nn.Module, owner: str) -> None:
+    """Refuse a network that training has ruined.
+
+    Raises:
+        StageError: a weight is not finite; names it.
+    """
+    for name, value in module.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise StageError(
+                f"Weight '{name}' of {owner} is not finite after fit.",
+                hint="Lower learning_rate or clip; check the data with: shortlist doctor",
+            )
 
 
 class Checkpoint:

@@ -85,7 +85,7 @@ class FieldVocab:
 
     def fit(self, column: Iterable[Any]) -> Self:
         """Learn labels, cuts or scales from training values."""
-        kind, values = self.field.kind, list(column)
+        kind, values = self.field.kind, _values(column)
         if kind in ("numeric", "bucket"):
             numbers = _numbers(values)
             numbers = numbers[np.isfinite(numbers)]
@@ -104,7 +104,12 @@ class FieldVocab:
                 )
             self.width = widths.pop() if widths else 0
         else:
-            counts = Counter(label for value in values for label in _labels(value, self.field))
+            counts: Counter[str] = Counter()
+            if isinstance(values, np.ndarray) and not self.field.is_ragged:
+                for value, n in zip(*np.unique(values, return_counts=True), strict=True):
+                    counts.update({label: int(n) for label in _labels(value.item(), self.field)})
+            else:
+                counts.update(label for value in values for label in _labels(value, self.field))
             self.labels = sorted(label for label, n in counts.items() if n >= self.field.min_count)
         return self._indexed()
 
@@ -115,7 +120,7 @@ class FieldVocab:
             `id`, `bucket`: int64[n]; `multi_id`, `sequence`: int64[n, max_len], padded on the right with 0; `numeric`:
             float32[n, 2], the standardised number and whether there is one; `vector`: float32[n, width], zero = none.
         """
-        field, values = self.field, list(column)
+        field, values = self.field, _values(column)
         if field.kind == "numeric":
             numbers = _numbers(values)
             there = np.isfinite(numbers)
@@ -132,6 +137,10 @@ class FieldVocab:
                     out[i] = np.nan_to_num(np.asarray(value, np.float32), posinf=0.0, neginf=0.0)
             return out
         if not field.is_ragged:
+            if isinstance(values, np.ndarray):
+                # Thousands of rows hold few values: each is looked up once.
+                different, place = np.unique(values, return_inverse=True)
+                return np.array([self.code(value.item()) for value in different], np.int64)[place]
             return np.array([self.code(value) for value in values], np.int64)
         padded = np.zeros((len(values), field.max_len), np.int64)
         for i, value in enumerate(values):
@@ -263,11 +272,21 @@ def _labels(value: Any, field: Field) -> list[str]:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return []
     if not field.is_ragged:
-        return [str(value)]
+        # A code is the same label whether its column holds whole numbers or floats.
+        return [str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)]
     if isinstance(value, str):
         return [value]
     return [str(label) for label in value if label is not None]
 
 
-def _numbers(values: Sequence[Any]) -> Array:
+def _values(column: Iterable[Any]) -> Any:
+    """The column itself if it is an array of numbers, else a list."""
+    return (
+        column if isinstance(column, np.ndarray) and column.dtype.kind in "biuf" and column.ndim == 1 else list(column)
+    )
+
+
+def _numbers(values: Any) -> Array:
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     return np.array([np.nan if value is None else float(value) for value in values], np.float64)

@@ -20,7 +20,7 @@ from shortlist.core.errors import StageError
 from shortlist.core.types import Array, Candidates, Floats, Requests
 from shortlist.models.dense import cosine_rows, dot_rows
 from shortlist.models.factors import ItemFactorModel
-from shortlist.models.neural.checkpoint import read_weights, write_weights
+from shortlist.models.neural.checkpoint import read_weights, refuse_broken, write_weights
 
 WEIGHTS = "weights.safetensors"
 
@@ -91,12 +91,7 @@ class NeuralModel(ItemFactorModel):
 
     def _refuse_broken(self) -> None:
         super()._refuse_broken()
-        for name, value in self.module_.state_dict().items():
-            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise StageError(
-                    f"Weight '{name}' of {type(self).__name__} is not finite after fit.",
-                    hint="Lower learning_rate or clip; check the data with: shortlist doctor",
-                )
+        refuse_broken(self.module_, type(self).__name__)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write configuration, learned state and weights.

@@ -87,13 +87,17 @@ class Ranker(Model):
             raise BadConfig("The training rows have no feature column.", hint="Name some hydrators.", field="columns")
         x = matrix_of(columns, wanted, len(label))
         y, groups = self._checked(np.asarray(label, np.float64), np.asarray(group), len(label))
-        self.learn_rows(x, y, groups, self._seeded(ctx or FitContext()))
         self.columns_ = wanted
+        try:
+            self.learn_rows(x, y, groups, self._seeded(ctx or FitContext()))
+        except BaseException:
+            del self.columns_  # a fit that failed has not taken place
+            raise
         self._refuse_broken()
         return self
 
     def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
-        """Set the learned attributes from float64[N, F], float64[N] and int64[N]."""
+        """Set the learned attributes from float64[N, F], float64[N] and int64[N]; `columns_` names the columns."""
         raise StageError(f"{type(self).__name__} does not implement learn_rows().")
 
     def score(self, requests: Requests, candidates: Candidates) -> Floats:

@@ -1,0 +1,39 @@
+"""Multi-layer perceptron: the deep half of most click models. Cost: the products of neighbouring widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from shortlist.models.neural.blocks.dropout import Dropout
+from shortlist.models.neural.blocks.fields.shapes import Norm
+
+
+class Mlp(nn.Module):
+    """Linear, ReLU, dropout, layer by layer.
+
+    Args:
+        width: h of the input; fields are flattened first.
+        hidden: widths of the layers.
+        dropout: share hidden after each layer.
+        norm: batch norm before each ReLU.
+        logit: whether a last layer gives one number per row.
+    """
+
+    def __init__(
+        self, width: int, hidden: Sequence[int], *, dropout: float = 0.0, norm: bool = False, logit: bool = True
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for size in hidden:
+            layers += [nn.Linear(width, size), *([Norm(size)] if norm else []), nn.ReLU(), Dropout(dropout)]
+            width = size
+        if logit:
+            layers.append(nn.Linear(width, 1))
+        self.layers, self.logit, self.width = nn.Sequential(*layers), logit, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, ...] to [B], or to [B, last width]."""
+        y: Tensor = self.layers(x.flatten(1))
+        return y.squeeze(1) if self.logit else y

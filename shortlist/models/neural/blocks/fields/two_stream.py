@@ -1,0 +1,56 @@
+"""Two streams that look at gated fields and are fused by a bilinear form.
+
+Paper: Mao et al., "FinalMLP: An Enhanced Two-Stream MLP Model for CTR Prediction", AAAI 2023.
+Cost: 2*h per gate unit; h1*h2 for the fusion, whatever the number of heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class FieldGate(nn.Module):
+    """Flattened fields times twice a sigmoid, made of some of the fields.
+
+    Args:
+        n_fields: F.
+        dim: D.
+        context: numbers of the fields that the gate looks at; the two streams must look at different ones.
+        hidden: units of the gate.
+    """
+
+    def __init__(self, n_fields: int, dim: int, context: Sequence[int], hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("context", torch.tensor(list(context), dtype=torch.int64), persistent=False)
+        wide = n_fields * dim
+        self.gate = nn.Sequential(nn.Linear(len(context) * dim, hidden), nn.ReLU(), nn.Linear(hidden, wide))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, F, D] to [B, F*D]."""
+        return x.flatten(1) * 2.0 * torch.sigmoid(self.gate(x[:, self.context].flatten(1)))
+
+
+class FuseBilinear(nn.Module):
+    """b + w1.x + w2.y + sum over heads of x_h' W_h y_h.
+
+    Args:
+        first: width of x.
+        second: width of y.
+        heads: must divide both.
+    """
+
+    def __init__(self, first: int, second: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.first, self.second = nn.Linear(first, 1), nn.Linear(second, 1, bias=False)
+        size = (heads, first // heads, second // heads)
+        self.matrix = nn.Parameter(torch.empty(size).uniform_(-(first**-0.5), first**-0.5))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """[B, first] and [B, second] to [B]."""
+        left, right = x.unflatten(1, (self.heads, -1)), y.unflatten(1, (self.heads, -1))
+        crossed = torch.einsum("bhi,hij,bhj->b", left, self.matrix, right)
+        return self.first(x).squeeze(1) + self.second(y).squeeze(1) + crossed

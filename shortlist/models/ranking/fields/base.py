@@ -1,0 +1,371 @@
+"""Field models: columns become one vector each, blocks combine the vectors, and one logit is the click.
+
+A column of `id_columns` holds codes (whole numbers) and gets a vector per code; any other column is a number and gets
+two vectors, one of the standardised number and one of the quantile bucket it falls in. Vocabularies, cuts and scales
+come from the rows that are learned from, never from held-out ones. A code not seen there has the zero vector.
+
+A row's score does not depend on its company: rows go through the network in blocks of one size, in double precision,
+and the logit is rounded to float32.
+Cost: 2 vectors per known code or bucket; what the blocks cost per row.
+When not: with a few thousand rows and no codes, `gbdt` is better and faster.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, nearest_hint
+from shortlist.core.types import Array, Floats, Ints
+from shortlist.models.base import ModelConfig
+from shortlist.models.neural.blocks.fields.linear import Linear
+from shortlist.models.neural.checkpoint import read_weights, refuse_broken, write_weights
+from shortlist.models.neural.click_task import ClickTask
+from shortlist.models.neural.config import TrainingConfig
+from shortlist.models.neural.embeddings import FieldEmbedding
+from shortlist.models.neural.fields import UNKNOWN, Field, Schema
+from shortlist.models.neural.scorer import WEIGHTS
+from shortlist.models.neural.trainer import build, checkpoint_for, train
+from shortlist.models.ranking.base import Ranker, RankerConfig
+
+BLOCK = 128
+"""Rows that go through the network together when scoring; fewer are filled up."""
+FARTHEST = 10.0
+"""Standard deviations from the mean beyond which a number does not count as farther."""
+LARGEST_CODE = 2.0**53
+"""From here on neighbouring whole numbers are no longer told apart in float64."""
+SHUFFLES = 3
+"""How often importance shuffles a column."""
+PROBED = 2000
+"""Most rows that importance is worked out on."""
+
+
+class FieldConfig(RankerConfig, TrainingConfig):
+    """Settings common to all field models."""
+
+    id_columns: tuple[str, ...] = ()
+    """Columns of codes: whole numbers that name something. All others are quantities."""
+    factors: int = Setting(default=16, ge=1, le=1024)
+    """Numbers per vector."""
+    hidden: tuple[PositiveInt, ...] = (64, 64)
+    """Widths of the layers of the deep part, where there is one."""
+    dropout: float = Setting(default=0.2, ge=0, lt=1)
+    """Share of units hidden after each deep layer while training."""
+    batch_norm: bool = False
+    """Whether deep layers normalise over the batch."""
+    start: float = Setting(default=0.01, gt=0)
+    """Standard deviation of vectors before training."""
+    buckets: int = Setting(default=16, ge=2, le=4096)
+    """Quantile buckets of a quantity."""
+    min_count: int = Setting(default=1, ge=1)
+    """Codes in fewer rows count as unknown, and teach the vector of unknown codes."""
+    vector_reg: float = Setting(default=1e-5, ge=0)
+    """Pull of vectors towards zero, in each row for the vectors it reads: what no row reads is not moved."""
+    stop_on: Literal["auc", "gauc"] = "auc"
+    """Figure of the held-out requests that decides when to stop: over all rows, or within requests."""
+    valid_share: float = Setting(default=0.1, gt=0, lt=1)
+    """Share of requests, the last ones, held out to decide when to stop."""
+    validation_users: int = Setting(default=20_000, ge=0)
+    """Most requests held out; 0 trains for exactly `epochs` on everything."""
+    epochs: int = Setting(default=30, ge=1)
+    """Most passes over the rows."""
+    batch_size: int = Setting(default=1024, ge=1)
+    """Rows per step."""
+    reg: float = Setting(default=1e-5, ge=0)
+    """Weight decay of matrices; never of vectors, biases and norms."""
+    patience: int = Setting(default=6, ge=1)
+    """Validations without a better figure before training stops."""
+    refit: bool = False
+    """Whether to train again on everything for the number of epochs found best; twice the time."""
+    workers: int = Setting(default=1, ge=1, le=1)
+    """Field models train in one process."""
+
+
+class FieldNet(nn.Module):
+    """Bias, weights of single codes, and what a preset makes of the vectors.
+
+    Args:
+        schema: fitted.
+        head: [B, F, D] to [B], or None for no vectors at all.
+        dim: D.
+        scale: of the start of vectors.
+        linear: whether there is one weight per code.
+    """
+
+    def __init__(self, schema: Schema, head: nn.Module | None, *, dim: int, scale: float, linear: bool) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.linear = Linear(schema) if linear else None
+        self.vectors = FieldEmbedding(schema, dim, scale=scale) if head is not None else None
+        self.head = head
+        # Rows teach nothing about codes they do not hold, so the vector of unknown ones must say nothing.
+        with torch.no_grad():
+            for part in self.modules():
+                if isinstance(part, nn.Embedding):
+                    part.weight[UNKNOWN].zero_()
+
+    def forward(self, columns: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Returns: logits [B], and the squared length of all vectors read."""
+        logit, squares = self.bias, self.bias.new_zeros(())
+        if self.linear is not None:
+            logit = logit + self.linear(columns)
+        if self.vectors is not None and self.head is not None:
+            vectors = self.vectors(columns)
+            logit, squares = logit + self.head(vectors), vectors.square().sum()
+        return logit, squares
+
+
+class Widened(nn.Module):
+    """A table of float32 that hands out float64, and that changing the precision of a network leaves alone."""
+
+    def __init__(self, table: nn.Module) -> None:
+        super().__init__()
+        self.read = table.__call__
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes of any shape."""
+        vectors: Tensor = self.read(codes)
+        return vectors.double()
+
+
+class FieldRanker(Ranker):
+    """Base of all field models. A preset gives its `head`.
+
+    Learned: `module_`, the network; `fields_`, the vocabulary of each field as JSON values; `importance_` float64[F],
+    log loss that shuffling a column adds on held-out rows (on learned ones where none were held out); `report_`, how
+    training went.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = FieldConfig
+    contract_settings: ClassVar[dict[str, Any]] = {
+        "epochs": 6, "batch_size": 128, "learning_rate": 0.01, "factors": 4, "hidden": (16,), "start": 0.1,
+    }  # fmt: skip
+    linear: ClassVar[bool] = True
+    """Whether single codes have a weight beside what the head says."""
+
+    module_: nn.Module
+    fields_: list[dict[str, Any]]
+    importance_: Floats
+    report_: dict[str, Any]
+
+    def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
+        """The preset's network, [B, F, D] to [B]; None reads no vectors."""
+        raise NotImplementedError
+
+    def dim(self, n_fields: int) -> int:
+        """D, numbers per vector."""
+        return int(self.config.factors)
+
+    # --- learning ----------------------------------------------------------------------------------------------------
+
+    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """Train until the held-out requests get no better.
+
+        Raises:
+            SchemaMismatch: a label is above 1, or an id column holds what is no code.
+            BadConfig: an id column is none of the columns.
+        """
+        if label.max() > 1:
+            raise SchemaMismatch("A label is above 1.", hint="This ranker takes clicks; use gbdt with lambdarank.")
+        self._refuse_columns(x)
+        c, self._double = self.config, None
+        cut = self._cut(group)
+        report = self._train(x[:cut], label[:cut], (x[cut:], label[cut:], group[cut:]), ctx, "search", c.epochs)
+        probe = slice(cut, cut + PROBED) if cut < len(label) else slice(0, PROBED)
+        self.importance_ = self._losses(x[probe], label[probe], ctx.seed)
+        if c.refit and cut < len(label):
+            self.report_ = {"search": vars(report)}
+            self._double = None
+            again = self._train(x, label, None, ctx, "refit", report.best_epoch)
+            self.report_ |= {"refit": vars(again)}
+        else:
+            self.report_ = {"search": vars(report)}
+
+    def _train(
+        self, x: Floats, label: Floats, held: tuple[Floats, Floats, Ints] | None, ctx: FitContext, phase: str,
+        epochs: int,
+    ) -> Any:  # fmt: skip
+        c = self.config
+        schema = Schema(self._fields()).fit(_by_field(x))
+        self.fields_ = schema.state()
+        self.module_ = build(lambda: self._network(schema), ctx.seed)
+        clicks = float(label.sum()) + 0.5
+        with torch.no_grad():
+            # From a bias of zero, rare clicks take thousands of steps to reach.
+            self.module_.bias.fill_(np.log(clicks / (len(label) + 1.0 - clicks)))
+        asked = None
+        if held is not None and len(held[0]):
+            asked = (self._encoded(schema, held[0]), held[1] > 0.5, held[2])
+        task = ClickTask(
+            self._encoded(schema, x), label, batch_size=c.batch_size, vector_reg=c.vector_reg, held=asked,
+            stop_on=c.stop_on,
+        )  # fmt: skip
+        run = {"model": type(self).__name__, "seed": ctx.seed, "rows": len(x), "clicks": float(label.sum())}
+        return train(
+            self.module_, task, c, ctx, epochs=epochs, validate=asked is not None,
+            checkpoint=checkpoint_for(c, phase, run),
+        )  # fmt: skip
+
+    def _network(self, schema: Schema) -> nn.Module:
+        n = len(schema.fields)
+        return FieldNet(schema, self.head(schema.fields), dim=self.dim(n), scale=self.config.start, linear=self.linear)
+
+    def _fields(self) -> list[Field]:
+        """Fields by place of their column: names of columns may hold dots, which names of weights may not."""
+        c, fields = self.config, []
+        for j, name in enumerate(self.columns_):
+            if name in c.id_columns:
+                fields.append(Field(f"column{j}", "id", min_count=c.min_count))
+            else:
+                fields.append(Field(f"column{j}", "numeric"))
+                fields.append(Field(f"column{j}_bucket", "bucket", buckets=c.buckets))
+        return fields
+
+    def places(self, fields: Sequence[Field], names: Sequence[str]) -> list[int]:
+        """Places among the fields of the named columns.
+
+        Raises:
+            BadConfig: no such column.
+        """
+        self._refuse_names(names)
+        wanted = {f"column{self.columns_.index(name)}" for name in names}
+        return [at for at, field in enumerate(fields) if field.name.removesuffix("_bucket") in wanted]
+
+    def _cut(self, group: Ints) -> int:
+        """First row of the held-out requests; all rows are learned from where there are too few to spare any."""
+        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        held = min(int(len(starts) * self.config.valid_share), self.config.validation_users)
+        return int(starts[len(starts) - held]) if held else len(group)
+
+    def _refuse_names(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.columns_:
+                raise BadConfig(f"There is no column '{name}'.", hint=nearest_hint(name, self.columns_), field=name)
+
+    def _refuse_columns(self, x: Floats) -> None:
+        self._refuse_names(self.config.id_columns)
+        for name in self.config.id_columns:
+            codes = x[:, self.columns_.index(name)]
+            known = codes[np.isfinite(codes)]
+            if (known != np.round(known)).any() or (np.abs(known) >= LARGEST_CODE).any():
+                raise SchemaMismatch(
+                    f"Column '{name}' is in id_columns but holds values that are no codes.",
+                    hint="Codes are whole numbers below 2^53; quantities need no setting.",
+                    field=name,
+                )
+        if not np.isfinite(x).any():
+            raise EmptyTraining("No column has a known value.", hint="Check what fills the ranker's columns.")
+
+    def _refuse_broken(self) -> None:
+        super()._refuse_broken()
+        refuse_broken(self.module_, type(self).__name__)
+
+    # --- answering ---------------------------------------------------------------------------------------------------
+
+    def score_matrix(self, x: Floats) -> Floats:
+        """float64[N], probability of a click."""
+        logit = self._logits(x)
+        small = np.exp(-np.abs(logit))
+        return np.where(logit >= 0, 1.0, small) / (1.0 + small)
+
+    def importance(self) -> dict[str, float]:
+        """Share of each column in the log loss that shuffling columns one by one adds; zero for what does not help."""
+        self.require_fitted()
+        return self.shares(self.importance_)
+
+    def _logits(self, x: Floats) -> Floats:
+        n = len(x)
+        whole = -(-n // BLOCK) * BLOCK
+        columns = self._encoded(Schema.from_state(self.fields_), x)
+        filled = {
+            name: nn.functional.pad(
+                values.double() if values.is_floating_point() else values, _below(values, whole - n)
+            )
+            for name, values in columns.items()
+        }
+        net, out = self._scorer(), np.empty(whole)
+        with torch.inference_mode():
+            for start in range(0, whole, BLOCK):
+                logit, _ = net({name: values[start : start + BLOCK] for name, values in filled.items()})
+                out[start : start + BLOCK] = logit.expand(BLOCK).float().numpy()
+        return out[:n]
+
+    def _scorer(self) -> nn.Module:
+        """The network in double precision; it shares the embedding tables, which only hand out rows."""
+        if getattr(self, "_double", None) is None:
+            tables = [part for part in self.module_.modules() if isinstance(part, nn.Embedding)]
+            net = copy.deepcopy(self.module_, {id(part): Widened(part) for part in tables})
+            self._double = net.double().eval()
+        return self._double
+
+    def _encoded(self, schema: Schema, x: Floats) -> dict[str, Tensor]:
+        columns = _by_field(x)
+        for field in schema.fields:
+            if field.kind == "numeric":
+                vocab = schema.vocabs[field.name]
+                reach = FARTHEST * vocab.scale
+                columns[field.name] = np.clip(columns[field.name], vocab.centre - reach, vocab.centre + reach)
+        return {name: torch.from_numpy(values) for name, values in schema.encode(columns).items()}
+
+    def _losses(self, x: Floats, label: Floats, seed: int) -> Floats:
+        """float64[F], log loss that shuffling a column adds, mean of a few shuffles; at least zero."""
+        rng, out = np.random.default_rng([seed, 31]), np.zeros(x.shape[1])
+        plain = _log_loss(self._logits(x), label)
+        for j in range(x.shape[1]):
+            for _ in range(SHUFFLES):
+                other = x.copy()
+                other[:, j] = rng.permutation(other[:, j])
+                out[j] += _log_loss(self._logits(other), label) - plain
+        return np.maximum(out / SHUFFLES, 0.0)
+
+    # --- saving ------------------------------------------------------------------------------------------------------
+
+    def learned(self) -> dict[str, Any]:
+        """Arrays and plain values; the network is saved beside them as safetensors."""
+        return {name: value for name, value in super().learned().items() if name != "module_"}
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write configuration, vocabularies and weights.
+
+        Raises:
+            NotFitted: nothing to save yet.
+        """
+        super().save(folder)
+        write_weights(Path(folder) / WEIGHTS, self.module_.state_dict())
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read back what `save` wrote.
+
+        Raises:
+            BundleCorrupt: a file is missing or unreadable. BundleMismatch: the weights are of another network.
+        """
+        model = super().load(folder)
+        model.module_ = model._network(Schema.from_state(model.fields_)).eval()
+        read_weights(Path(folder) / WEIGHTS, model.module_)
+        return model
+
+
+def _log_loss(logit: Floats, label: Floats) -> float:
+    return float((np.logaddexp(0.0, logit) - label * logit).mean())
+
+
+def _below(values: Tensor, rows: int) -> tuple[int, ...]:
+    """Padding of so many rows below a tensor, as torch wants it: last axis first."""
+    return (0, 0) * (values.dim() - 1) + (0, rows)
+
+
+def _by_field(x: Floats) -> dict[str, Array]:
+    """Columns of the matrix under the names of both fields that may read them."""
+    named = {f"column{j}": x[:, j] for j in range(x.shape[1])}
+    return named | {f"{name}_bucket": values for name, values in named.items()}

@@ -1,0 +1,28 @@
+"""NFM: the products of all pairs are summed into one vector of D numbers, and a deep network reads that.
+
+Paper: He and Chua, "Neural Factorization Machines for Sparse Predictive Analytics", SIGIR 2017.
+Cost: D + 1 numbers per code; 2*F*D + D*h multiply-adds per row, little for a deep model.
+When not: where it matters which pair it was; the sum forgets. Batch norm stands right after the pooling: without it
+the products are too small to move the network.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from shortlist.models.neural.blocks.dropout import Dropout
+from shortlist.models.neural.blocks.fields.bi_pool import BiPool
+from shortlist.models.neural.blocks.fields.mlp import Mlp
+from shortlist.models.neural.blocks.fields.shapes import Norm
+from shortlist.models.neural.fields import Field
+from shortlist.models.ranking.fields.base import FieldRanker
+
+
+class Nfm(FieldRanker):
+    """Products of all pairs in one vector, then a deep network. Learned: see `FieldRanker`."""
+
+    def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
+        """Pooling, norm, deep network."""
+        c = self.config
+        deep = Mlp(c.factors, c.hidden, dropout=c.dropout, norm=c.batch_norm)
+        return nn.Sequential(BiPool(), Norm(c.factors), Dropout(c.dropout), deep)

@@ -1,0 +1,23 @@
+"""Wide & Deep: weights of single codes remember, a deep network over all vectors generalises; their logits are added.
+
+Paper: Cheng et al., "Wide & Deep Learning for Recommender Systems", DLRS 2016.
+Cost: D + 1 numbers per code; F*D*h multiply-adds for the first layer.
+When not: `deepfm` adds pairs at no cost.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from shortlist.models.neural.blocks.fields.mlp import Mlp
+from shortlist.models.neural.fields import Field
+from shortlist.models.ranking.fields.base import FieldRanker
+
+
+class WideDeep(FieldRanker):
+    """Weights of single codes beside a deep network. Learned: see `FieldRanker`."""
+
+    def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
+        """The deep half."""
+        c, width = self.config, len(fields) * self.config.factors
+        return Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
