@@ -16,7 +16,7 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -153,7 +153,7 @@ class FieldRanker(Ranker):
     linear: ClassVar[bool] = True
     """Whether single codes have a weight beside what the head says."""
 
-    module_: nn.Module
+    module_: FieldNet
     fields_: list[dict[str, Any]]
     importance_: Floats
     report_: dict[str, Any]
@@ -178,7 +178,8 @@ class FieldRanker(Ranker):
         if label.max() > 1:
             raise SchemaMismatch("A label is above 1.", hint="This ranker takes clicks; use gbdt with lambdarank.")
         self._refuse_columns(x)
-        c, self._double = self.config, None
+        c = self.config
+        self._double: nn.Module | None = None
         cut = self._cut(group)
         report = self._train(x[:cut], label[:cut], (x[cut:], label[cut:], group[cut:]), ctx, "search", c.epochs)
         probe = slice(cut, cut + PROBED) if cut < len(label) else slice(0, PROBED)
@@ -198,7 +199,7 @@ class FieldRanker(Ranker):
         c = self.config
         schema = Schema(self._fields()).fit(_by_field(x))
         self.fields_ = schema.state()
-        self.module_ = build(lambda: self._network(schema), ctx.seed)
+        self.module_ = self._network(schema, ctx.seed)
         clicks = float(label.sum()) + 0.5
         with torch.no_grad():
             # From a bias of zero, rare clicks take thousands of steps to reach.
@@ -216,9 +217,13 @@ class FieldRanker(Ranker):
             checkpoint=checkpoint_for(c, phase, run),
         )  # fmt: skip
 
-    def _network(self, schema: Schema) -> nn.Module:
+    def _network(self, schema: Schema, seed: int = 0) -> FieldNet:
         n = len(schema.fields)
-        return FieldNet(schema, self.head(schema.fields), dim=self.dim(n), scale=self.config.start, linear=self.linear)
+        start, linear = self.config.start, self.linear
+        made = build(
+            lambda: FieldNet(schema, self.head(schema.fields), dim=self.dim(n), scale=start, linear=linear), seed
+        )
+        return cast(FieldNet, made)
 
     def _fields(self) -> list[Field]:
         """Fields by place of their column: names of columns may hold dots, which names of weights may not."""
@@ -302,11 +307,12 @@ class FieldRanker(Ranker):
 
     def _scorer(self) -> nn.Module:
         """The network in double precision; it shares the embedding tables, which only hand out rows."""
-        if getattr(self, "_double", None) is None:
+        kept: nn.Module | None = getattr(self, "_double", None)
+        if kept is None:
             tables = [part for part in self.module_.modules() if isinstance(part, nn.Embedding)]
             net = copy.deepcopy(self.module_, {id(part): Widened(part) for part in tables})
-            self._double = net.double().eval()
-        return self._double
+            kept = self._double = net.double().eval()
+        return kept
 
     def _encoded(self, schema: Schema, x: Floats) -> dict[str, Tensor]:
         columns = _by_field(x)
@@ -351,7 +357,8 @@ class FieldRanker(Ranker):
             BundleCorrupt: a file is missing or unreadable. BundleMismatch: the weights are of another network.
         """
         model = super().load(folder)
-        model.module_ = model._network(Schema.from_state(model.fields_)).eval()
+        model.module_ = model._network(Schema.from_state(model.fields_))
+        model.module_.eval()
         read_weights(Path(folder) / WEIGHTS, model.module_)
         return model
 

@@ -33,6 +33,9 @@ class Dlrm(FieldRanker):
 class DotOfFields(nn.Module):
     """[B, F, D] to [B]; the fields numbered in `numbers` become one vector first."""
 
+    numbers: Tensor
+    codes: Tensor
+
     def __init__(
         self, n_fields: int, numbers: list[int], dim: int, hidden: tuple[int, ...], dropout: float, norm: bool
     ) -> None:

@@ -22,6 +22,8 @@ class Afm(nn.Module):
         dropout: of the weighted sum; the paper needs a lot.
     """
 
+    pairs: Tensor
+
     def __init__(self, n_fields: int, dim: int, *, attention: int, dropout: float) -> None:
         super().__init__()
         self.register_buffer("pairs", pairs(n_fields), persistent=False)

@@ -24,6 +24,8 @@ class Bilinear(nn.Module):
         kind: one matrix for `all` pairs, one for `each` field, or one per `pair`.
     """
 
+    pairs: Tensor
+
     def __init__(self, n_fields: int, dim: int, kind: Kind = "all") -> None:
         super().__init__()
         self.kind = kind

@@ -13,6 +13,8 @@ from shortlist.models.neural.blocks.fields.shapes import pairs
 class Ffm(nn.Module):
     """Sum over pairs of <vector of i for j, vector of j for i>."""
 
+    pairs: Tensor
+
     def __init__(self, n_fields: int) -> None:
         super().__init__()
         self.n_fields = n_fields
@@ -20,6 +22,7 @@ class Ffm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, F, F*d], F vectors per field, to [B]."""
-        meets = x.unflatten(2, (self.n_fields, -1))
+        meets = x.view(*x.shape[:2], self.n_fields, -1)
         i, j = self.pairs
-        return (meets[:, i, j] * meets[:, j, i]).sum((1, 2))
+        y: Tensor = (meets[:, i, j] * meets[:, j, i]).sum((1, 2))
+        return y

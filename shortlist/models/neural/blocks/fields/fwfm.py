@@ -21,4 +21,5 @@ class FwFm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, F, D] to [B]."""
-        return (self.products(x) * self.weight).sum(1)
+        y: Tensor = (self.products(x) * self.weight).sum(1)
+        return y

@@ -14,6 +14,8 @@ from shortlist.models.neural.blocks.fields.shapes import pairs
 class InnerProduct(nn.Module):
     """One number per pair."""
 
+    pairs: Tensor
+
     def __init__(self, n_fields: int) -> None:
         super().__init__()
         self.register_buffer("pairs", pairs(n_fields), persistent=False)

@@ -19,4 +19,5 @@ class Linear(nn.Module):
 
     def forward(self, columns: Mapping[str, Tensor]) -> Tensor:
         """Columns as `Schema.encode` gives them, to [B]."""
-        return self.weights(columns).sum((1, 2))
+        y: Tensor = self.weights(columns).sum((1, 2))
+        return y

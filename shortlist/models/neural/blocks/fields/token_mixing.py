@@ -30,7 +30,7 @@ class TokenMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, D] to [B, T, D]."""
-        heads = x.unflatten(2, (self.tokens, -1)).transpose(1, 2).flatten(2)
+        heads = x.view(*x.shape[:2], self.tokens, -1).transpose(1, 2).flatten(2)
         x = self.mixed(heads + x)
         inner = nn.functional.gelu(torch.einsum("btd,tdw->btw", x, self.up) + self.up_bias)
         y: Tensor = self.fed(torch.einsum("btw,twd->btd", inner, self.down) + self.down_bias + x)

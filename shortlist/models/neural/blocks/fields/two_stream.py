@@ -22,6 +22,8 @@ class FieldGate(nn.Module):
         hidden: units of the gate.
     """
 
+    context: Tensor
+
     def __init__(self, n_fields: int, dim: int, context: Sequence[int], hidden: int) -> None:
         super().__init__()
         self.register_buffer("context", torch.tensor(list(context), dtype=torch.int64), persistent=False)
@@ -51,6 +53,7 @@ class FuseBilinear(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """[B, first] and [B, second] to [B]."""
-        left, right = x.unflatten(1, (self.heads, -1)), y.unflatten(1, (self.heads, -1))
+        left, right = x.reshape(len(x), self.heads, -1), y.reshape(len(y), self.heads, -1)
         crossed = torch.einsum("bhi,hij,bhj->b", left, self.matrix, right)
-        return self.first(x).squeeze(1) + self.second(y).squeeze(1) + crossed
+        logit: Tensor = self.first(x).squeeze(1) + self.second(y).squeeze(1) + crossed
+        return logit
