@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from shortlist.core import registry
-from shortlist.core.contracts import FitContext
+from shortlist.core.contracts import Encoder, FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.neural.objectives.objective import accidental
+from shortlist.models.towers._interests import union
+from shortlist.models.towers.comirec import ComiRec, picked
+from shortlist.models.towers.mind import Mind
 from shortlist.models.towers.two_tower import TwoTower
 from shortlist.models.towers.youtube_dnn import AgedMean, YoutubeDnn
 from shortlist.testing.models import checked_settings
@@ -71,14 +74,13 @@ def test_hiding_at_random_is_off_when_scoring(row):
 def test_a_score_is_the_product_of_exported_vectors(row):
     model = fitted(row)
     requests = requests_for(small_log())
-    users, items = model.encode_requests(requests), model.encode_items(np.arange(model.n_items_))
+    items = model.encode_items(np.arange(model.n_items_))
     hits = model.retrieve(requests, 5)
-    if users.ndim == 3:
-        product = (users[hits.row] * items[hits.item][:, None, :]).sum(2)
-        product[~users[hits.row].any(axis=2)] = -np.inf
-        product = product.max(axis=1)
-    else:
-        product = (users[hits.row] * items[hits.item]).sum(1)
+    several = hasattr(model, "encode_interests")
+    users = model.encode_interests(requests) if several else model.encode_requests(requests)[:, None, :]
+    product = (users[hits.row] * items[hits.item][:, None, :]).sum(2)
+    product[~users[hits.row].any(axis=2)] = -np.inf
+    product = product.max(axis=1)
     np.testing.assert_allclose(product, hits.score, rtol=1e-5, atol=1e-5)
 
 
@@ -175,3 +177,50 @@ def test_scores_of_rows_are_those_of_lists():
     hits = model.retrieve(requests, 5)
     rows = model.score(requests, Candidates(hits.row, hits.item, len(requests)))[:, 0]
     assert rows.astype(np.float32).tolist() == hits.score.astype(np.float32).tolist()
+
+
+def test_a_diverse_list_is_picked_one_by_one():
+    score, category = np.array([5.0, 4.5, 4.0, 1.0], np.float32), np.array([7, 7, 8, 8])
+    item, left = picked(np.arange(4), score, category, 1.0, 4)
+    assert item.tolist() == [0, 2, 1, 3]
+    assert left.tolist() == [5.0, 4.0, 3.5, 0.0]
+    assert picked(np.arange(4), score, category, 0.0, 3)[0].tolist() == [0, 1, 2]
+    with pytest.raises(BadConfig, match="Diversity"):
+        ComiRec(diversity=0.1, **TINY).fit(small_log(), CTX)
+
+
+@pytest.mark.parametrize("kind", [Mind, ComiRec])
+def test_several_interests_give_the_union_of_their_searches(kind):
+    data = small_log()
+    model = kind(**TINY).fit(data, CTX)
+    requests = requests_for(data)
+    interests, items = model.encode_interests(requests), model.encode_items(np.arange(data.n_items))
+    scores = np.where(interests.any(axis=2)[:, :, None], interests @ items.T, -np.inf)
+    hits = model.retrieve(requests, 4)
+    for b in range(len(requests)):
+        mine = hits.item[hits.row == b].tolist()
+        found = set()
+        for k in range(interests.shape[1]):
+            found |= set(np.argsort(-scores[b, k])[:4].tolist())
+        assert set(mine) <= found
+        best = np.where(model.known_, scores[b].max(axis=0), -np.inf)
+        np.testing.assert_allclose(np.sort(best)[::-1][: len(mine)], hits.score[hits.row == b], atol=1e-5)
+    assert not isinstance(model, Encoder), "an index of one vector per request must not stand in"
+
+
+def test_a_longer_history_has_more_interests_and_no_history_reads_another():
+    model = Mind(**TINY).fit(small_log(), CTX)
+    requests = Requests.of([-1] * 3, history=History.of([[1], [1, 2, 3, 4], [5, 6, 7, 8, 9, 10, 11, 12]]))
+    together = model.encode_interests(requests)
+    assert together.any(axis=2).sum(axis=1).tolist() == [1, 2, 3]
+    with torch.inference_mode():
+        tokens = torch.from_numpy(np.stack([model.token_[[1, 2, 3, 4]], model.token_[[9, 8, 7, 6]]]))
+        both, other = model.module_(tokens), model.module_(torch.stack([tokens[0], tokens[0]]))
+    torch.testing.assert_close(both[0], other[0])
+    np.testing.assert_allclose(both[0].numpy(), together[1], rtol=1e-4, atol=1e-6)
+    assert "start" not in " ".join(name for name, _ in model.module_.named_parameters()), "routing is no parameter"
+
+
+def test_the_same_item_found_twice_keeps_its_best_score():
+    hits = union(np.array([0, 0, 0, 1]), np.array([4, 2, 4, 1]), np.array([1.0, 2.0, 3.0, 0.5], np.float32), 2)
+    assert (hits.row.tolist(), hits.item.tolist(), hits.score.tolist()) == ([0, 0, 1], [4, 2, 1], [3.0, 2.0, 0.5])
