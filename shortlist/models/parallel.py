@@ -8,11 +8,12 @@ whose threading layer cannot be entered from two server threads at once, and tak
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ def one_blas_thread() -> Iterator[None]:
     global _pinned, _limits
     with _PINNING:
         if _pinned == 0:
-            _limits = _libraries().limit(limits=1, user_api="blas")
+            _limits = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
         _pinned += 1
     try:
         yield
@@ -70,8 +71,9 @@ def one_blas_thread() -> Iterator[None]:
                 _limits.restore_original_limits()
 
 
-@cache
-def _libraries() -> Any:
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> Any:
+    """What is loaded now: a library that came with a later import is found because there are more modules then."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

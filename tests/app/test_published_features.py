@@ -7,6 +7,7 @@ from shortlist.app.questions import Question
 from shortlist.app.recommend import recommend
 from shortlist.app.service import Service
 from shortlist.core.errors import StoreUnavailable
+from shortlist.pipeline.stages.hydrators.features import Features
 from shortlist.stores.memory_features import MemoryFeatures
 from shortlist.stores.open import open_store
 from tests.app.world import click, parts, spec
@@ -17,6 +18,12 @@ FEATURES = [
     {"name": "mine", "kind": "count", "owner": "user", "default": 0.0},
 ]
 NOW = 1_700_600_000.0
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """The first request compiles what reads the store, which takes longer than a request may wait."""
+    monkeypatch.setattr(Features, "budget_ms", 60_000.0)
 
 
 class Wall:

@@ -151,9 +151,9 @@ def test_the_ranker_is_taught_by_models_that_have_not_seen_the_answers(shop, mon
     seen = []
     original = module.training_rows
 
-    def spy(runner, data, shown, *rest):
+    def spy(runner, data, shown, *rest, **options):
         seen.append((runner.world.models["trails"]._data.interactions.at.max(), shown.at.min()))
-        return original(runner, data, shown, *rest)
+        return original(runner, data, shown, *rest, **options)
 
     monkeypatch.setattr(module, "training_rows", spy)
     made = Pipeline.load("home").fit(shop)
