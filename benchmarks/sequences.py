@@ -30,7 +30,7 @@ from shortlist.data.splits import Split, split
 from shortlist.evaluation.board import load_board
 from shortlist.evaluation.evaluator import evaluate
 from shortlist.evaluation.stats import bootstrap_intervals
-from shortlist.models.retrieval.fusion import Fusion, _add_standard
+from shortlist.models.retrieval.fusion import Fusion, add_standard
 
 METRICS = ("hit_rate", "ndcg")
 GRID = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1.0, 1.5, 2.5)
@@ -135,7 +135,7 @@ def standard(model: Any, requests: Requests) -> np.ndarray:
     """float64[B, M], z-scores as `fusion` makes them."""
     shape = (len(requests), model.n_items_)
     out, known = np.zeros(shape), np.zeros(shape, bool)
-    _add_standard(model.score_block(requests), model.n_items_, 1.0, out, known)
+    add_standard(model.score_block(requests), model.n_items_, 1.0, out, known)
     return out
 
 

@@ -164,7 +164,7 @@ class Fusion(CatalogueModel):
         for part, model in zip(c.models, self.parts, strict=True):
             block = self._block(model, requests)
             if c.scale == "zscore":
-                _add_standard(block, self.n_items_, part.weight, out, known)
+                add_standard(block, self.n_items_, part.weight, out, known)
             else:
                 _add_ranks(block, c.depth, c.constant, part.weight, out, known)
         out[~known] = np.nan
@@ -252,7 +252,7 @@ def _spread(score: Array, n_items: int) -> tuple[float, float, float]:
 
 
 @njit(cache=True, nogil=True)
-def _add_standard(block: Array, n_items: int, weight: float, out: Array, known: Array) -> None:
+def add_standard(block: Array, n_items: int, weight: float, out: Array, known: Array) -> None:
     """Add weight * z-score of each row of block float[B, M'] to out float64[B, M]; note what was scored."""
     for b in range(block.shape[0]):
         mean, deviation, low = _spread(block[b], n_items)
