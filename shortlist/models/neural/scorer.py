@@ -1,4 +1,4 @@
-"""The scorer of neural retrievers: what the server and the evaluator both ask, and how a network is saved.
+"""The scorer of neural retrievers: what the server and the evaluator both ask.
 
 A network turns a request into a vector; items have theirs worked out once after the fit. Two rules keep an answer
 independent of the batch it was asked in, to the last bit: every request is encoded by itself at its own length (so the
@@ -8,9 +8,7 @@ Cost: one pass of the network per request, about a millisecond for two layers of
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +18,10 @@ from shortlist.core.errors import StageError
 from shortlist.core.types import Array, Candidates, Floats, Requests
 from shortlist.models.dense import cosine_rows, dot_rows
 from shortlist.models.factors import ItemFactorModel
-from shortlist.models.neural.checkpoint import read_weights, refuse_broken, write_weights
-
-WEIGHTS = "weights.safetensors"
+from shortlist.models.neural.network_model import NetworkModel
 
 
-class NeuralModel(ItemFactorModel):
+class NeuralModel(NetworkModel, ItemFactorModel):
     """A retriever whose request vectors come from a network.
 
     Subclasses set `module_` and `item_factors_`, `known_` in `learn`, build the same network without weights in
@@ -37,10 +33,6 @@ class NeuralModel(ItemFactorModel):
 
     module_: nn.Module
     report_: dict[str, Any]
-
-    def restore(self) -> nn.Module:
-        """The network with any weights, from configuration and learned state."""
-        raise StageError(f"{type(self).__name__} does not implement restore().")
 
     def encode_one(self, requests: Requests, b: int) -> Array | None:
         """float[D], the vector of request `b`, or None if nothing is known of it. Runs without gradients."""
@@ -82,34 +74,3 @@ class NeuralModel(ItemFactorModel):
     def dim(self) -> int:
         """D without the column of biases, if there is one."""
         return int(self.item_factors_.shape[1])
-
-    # --- saving ------------------------------------------------------------------------------------------------------
-
-    def learned(self) -> dict[str, Any]:
-        """Arrays and plain values; the network is saved beside them as safetensors."""
-        return {name: value for name, value in super().learned().items() if name != "module_"}
-
-    def _refuse_broken(self) -> None:
-        super()._refuse_broken()
-        refuse_broken(self.module_, type(self).__name__)
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write configuration, learned state and weights.
-
-        Raises:
-            NotFitted: nothing to save yet.
-        """
-        super().save(folder)
-        write_weights(Path(folder) / WEIGHTS, self.module_.state_dict())
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read back what `save` wrote.
-
-        Raises:
-            BundleCorrupt: a file is missing or unreadable. BundleMismatch: the weights are of another network.
-        """
-        model = super().load(folder)
-        model.module_ = model.restore().eval()
-        read_weights(Path(folder) / WEIGHTS, model.module_)
-        return model

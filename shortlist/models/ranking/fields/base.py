@@ -13,10 +13,8 @@ When not: with a few thousand rows and no codes, `gbdt` is better and faster.
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -29,12 +27,11 @@ from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, near
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
 from shortlist.models.neural.blocks.fields.linear import Linear
-from shortlist.models.neural.checkpoint import read_weights, refuse_broken, write_weights
 from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.embeddings import FieldEmbedding
 from shortlist.models.neural.fields import UNKNOWN, Field, Schema
-from shortlist.models.neural.scorer import WEIGHTS
+from shortlist.models.neural.network_model import NetworkModel
 from shortlist.models.neural.trainer import build, checkpoint_for, train
 from shortlist.models.ranking.base import Ranker, RankerConfig
 
@@ -138,7 +135,7 @@ class Widened(nn.Module):
         return vectors.double()
 
 
-class FieldRanker(Ranker):
+class FieldRanker(NetworkModel, Ranker):
     """Base of all field models. A preset gives its `head`.
 
     Learned: `module_`, the network; `fields_`, the vocabulary of each field as JSON values; `importance_` float64[F],
@@ -197,7 +194,7 @@ class FieldRanker(Ranker):
         epochs: int,
     ) -> Any:  # fmt: skip
         c = self.config
-        schema = Schema(self._fields()).fit(_by_field(x))
+        schema = self._schema = Schema(self._fields()).fit(_by_field(x))
         self.fields_ = schema.state()
         self.module_ = self._network(schema, ctx.seed)
         clicks = float(label.sum()) + 0.5
@@ -271,10 +268,6 @@ class FieldRanker(Ranker):
         if not np.isfinite(x).any():
             raise EmptyTraining("No column has a known value.", hint="Check what fills the ranker's columns.")
 
-    def _refuse_broken(self) -> None:
-        super()._refuse_broken()
-        refuse_broken(self.module_, type(self).__name__)
-
     # --- answering ---------------------------------------------------------------------------------------------------
 
     def score_matrix(self, x: Floats) -> Floats:
@@ -289,9 +282,17 @@ class FieldRanker(Ranker):
         return self.shares(self.importance_)
 
     def _logits(self, x: Floats) -> Floats:
-        n = len(x)
+        return self._logits_of(self._encoded(self._vocabularies(), x), len(x))
+
+    def _vocabularies(self) -> Schema:
+        """The fitted fields, read back once after `load`: their dictionaries cost more than scoring a few rows."""
+        kept: Schema | None = getattr(self, "_schema", None)
+        if kept is None:
+            kept = self._schema = Schema.from_state(self.fields_)
+        return kept
+
+    def _logits_of(self, columns: Mapping[str, Tensor], n: int) -> Floats:
         whole = -(-n // BLOCK) * BLOCK
-        columns = self._encoded(Schema.from_state(self.fields_), x)
         filled = {
             name: nn.functional.pad(
                 values.double() if values.is_floating_point() else values, _below(values, whole - n)
@@ -326,41 +327,19 @@ class FieldRanker(Ranker):
     def _losses(self, x: Floats, label: Floats, seed: int) -> Floats:
         """float64[F], log loss that shuffling a column adds, mean of a few shuffles; at least zero."""
         rng, out = np.random.default_rng([seed, 31]), np.zeros(x.shape[1])
-        plain = _log_loss(self._logits(x), label)
+        columns = self._encoded(self._vocabularies(), x)
+        plain = _log_loss(self._logits_of(columns, len(x)), label)
         for j in range(x.shape[1]):
+            mine = [name for name in columns if name.removesuffix("_bucket") == f"column{j}"]
             for _ in range(SHUFFLES):
-                other = x.copy()
-                other[:, j] = rng.permutation(other[:, j])
-                out[j] += _log_loss(self._logits(other), label) - plain
+                order = torch.from_numpy(rng.permutation(len(x)))
+                other = {**columns, **{name: columns[name][order] for name in mine}}
+                out[j] += _log_loss(self._logits_of(other, len(x)), label) - plain
         return np.maximum(out / SHUFFLES, 0.0)
 
-    # --- saving ------------------------------------------------------------------------------------------------------
-
-    def learned(self) -> dict[str, Any]:
-        """Arrays and plain values; the network is saved beside them as safetensors."""
-        return {name: value for name, value in super().learned().items() if name != "module_"}
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write configuration, vocabularies and weights.
-
-        Raises:
-            NotFitted: nothing to save yet.
-        """
-        super().save(folder)
-        write_weights(Path(folder) / WEIGHTS, self.module_.state_dict())
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read back what `save` wrote.
-
-        Raises:
-            BundleCorrupt: a file is missing or unreadable. BundleMismatch: the weights are of another network.
-        """
-        model = super().load(folder)
-        model.module_ = model._network(Schema.from_state(model.fields_))
-        model.module_.eval()
-        read_weights(Path(folder) / WEIGHTS, model.module_)
-        return model
+    def restore(self) -> FieldNet:
+        """The network of the saved vocabularies, without its weights."""
+        return self._network(self._vocabularies())
 
 
 def _log_loss(logit: Floats, label: Floats) -> float:

@@ -191,6 +191,19 @@ def test_columns_may_have_any_name():
     assert set(model.importance()) == set(odd)
 
 
+def test_vocabularies_are_read_back_once(tmp_path, monkeypatch):
+    model = fitted(FmRanker)
+    model.save(tmp_path)
+    states, read = [], Schema.from_state.__func__
+    monkeypatch.setattr(Schema, "from_state", classmethod(lambda cls, state: states.append(1) or read(cls, state)))
+    loaded = FmRanker.load(tmp_path)
+    columns, label, group = world(30, seed=3)
+    assert score(loaded, columns).tolist() == score(model, columns).tolist() == score(loaded, columns).tolist()
+    assert len(states) == 1
+    refitted = loaded.fit_rows({**columns, "user": columns["user"] + 40}, label, group, CTX)
+    assert "40" in refitted._vocabularies().vocabs[f"column{refitted.columns_.index('user')}"].labels
+
+
 def test_weights_of_another_network_are_refused(tmp_path):
     model = fitted(FmRanker)
     model.save(tmp_path)
