@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from shortlist.core.types import Array, Candidates, Hits, Requests, RowOrder, Slates, Trace
+from shortlist.core.types import Array, Candidates, Hits, Ints, Requests, RowOrder, Slates, Trace
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
@@ -34,6 +34,27 @@ class FitContext:
     seed: int = 0
     threads: int = 2
     progress: Callable[[int, int], None] = field(default=silent)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Who was shown what: what rankers learn from beside feature columns, and what `score` is asked with later.
+
+    Attributes:
+        requests: with `now` and history as of the moment before the rows were shown.
+        row: int64[N], the request of each row.
+        item: int64[N].
+        data: vocabularies and tables of items and users, or None; its events lie in no row's past and are not read.
+    """
+
+    requests: Requests
+    row: Ints
+    item: Ints
+    data: Dataset | None = None
+
+    def take(self, rows: Array) -> Shown:
+        """Rows chosen by a bool[N] mask or by row numbers; the requests stay."""
+        return Shown(self.requests, self.row[rows], self.item[rows], self.data)
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ Cost: one run of the pipeline up to the scorer and a fit of each ranker; for the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import ShortlistError
-from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
+from shortlist.core.types import Array, Candidates, Floats, Ints
 from shortlist.data.dataset import Impressions
 from shortlist.data.splits import Split
 from shortlist.evaluation.metrics import auc, auc_by_chance, calibration_error, gauc, log_loss, normalised_entropy
@@ -64,7 +65,7 @@ def judge_rankers(
         if careless is not None:
             past, now = careless
             twin = type(ranker)(**ranker.get_params())
-            twin.fit_rows({name: past.columns[name] for name in columns}, past.label, past.group, ctx)
+            _fit(twin, past, columns, ctx)
             figures = _figures(now.label, _scores(twin, now), user, now.group)
             out[label]["leaky"] = {"name": LEAKY, **figures}
     return out
@@ -90,11 +91,9 @@ def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[st
     if not _both(label[half]) or not _both(label[~half]):
         return None
     twin = type(ranker)(**ranker.get_params())
-    columns = {name: rows.columns[name] for name in ranker.columns_}
-    twin.fit_rows({name: column[half] for name, column in columns.items()}, label[half], rows.group[half], ctx)
-    rest = ~half
-    group = np.unique(rows.group[rest], return_inverse=True)[1].astype(np.int64)
-    judged = TrainingRows({name: c[rest] for name, c in columns.items()}, label[rest], group, rows.item[rest])
+    mixed = replace(rows, label=label)
+    _fit(twin, mixed.take(half), ranker.columns_, ctx)
+    judged = mixed.take(~half)
     low, high = auc_by_chance(int(judged.label.sum()), int(len(judged) - judged.label.sum()))
     return {"auc": auc(judged.label, _scores(twin, judged)), "low": low, "high": high}
 
@@ -138,10 +137,14 @@ def _careless_rows(
     return first, second
 
 
+def _fit(ranker: Any, rows: TrainingRows, columns: Sequence[str], ctx: FitContext) -> None:
+    learned = {name: rows.columns[name] for name in columns}
+    ranker.fit_rows(learned, rows.label, rows.group, ctx, shown=rows.shown)
+
+
 def _scores(ranker: Any, rows: TrainingRows) -> Floats:
-    n = int(rows.group.max(initial=-1)) + 1
-    requests = Requests.of(np.full(n, -1))
-    table = Candidates(rows.group.astype(np.int32), rows.item, n, dict(rows.columns))
+    requests = rows.shown.requests
+    table = Candidates(rows.group.astype(np.int32), rows.item, len(requests), dict(rows.columns))
     return np.asarray(ranker.score(requests, table)[:, 0], np.float64)
 
 

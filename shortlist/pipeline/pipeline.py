@@ -228,7 +228,8 @@ class Pipeline:
             began = perf_counter()
             columns = _available(model, runner, tuple(rows.columns))
             ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
-            ranker.fit_rows({name: rows.columns[name] for name in columns}, rows.label, rows.group, ctx)
+            learned = {name: rows.columns[name] for name in columns}
+            ranker.fit_rows(learned, rows.label, rows.group, ctx, shown=rows.shown)
             if not any(ranker.importance().values()):
                 # It would give every row the same score and put lists in the order of item ids.
                 self.notes[model.label] = f"left out: found nothing to learn in {len(rows)} shown items"

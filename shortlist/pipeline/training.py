@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from shortlist.core.contracts import Shown
 from shortlist.core.errors import BadSpec, nearest_hint
 from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, offsets_of
 from shortlist.data.dataset import Impressions
@@ -32,18 +33,29 @@ class TrainingRows:
         columns: float64[N] by name.
         label: float64[N], 1 where clicked.
         group: int64[N], the impression of each row, ascending.
-        item: int64[N].
+        shown: the requests that `group` numbers, with the history that the pipeline read for them, and the items.
         logged: bool[N], whether a row's columns are those that were logged when it was shown; None if not asked.
     """
 
     columns: Mapping[str, Floats]
     label: Floats
     group: Ints
-    item: Ints
+    shown: Shown
     logged: Array | None = None
 
     def __len__(self) -> int:
         return len(self.label)
+
+    @property
+    def item(self) -> Ints:
+        """int64[N]."""
+        return self.shown.item
+
+    def take(self, rows: Array) -> TrainingRows:
+        """Rows chosen by a bool[N] mask; the requests stay."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        logged = None if self.logged is None else self.logged[rows]
+        return TrainingRows(columns, self.label[rows], self.group[rows], self.shown.take(rows), logged)
 
 
 def feature_columns(runner: Runner) -> tuple[str, ...]:
@@ -86,7 +98,9 @@ def training_rows(
             )
     given = History(impressions.item, np.zeros(len(impressions.item)), impressions.offsets)
     requests = replace(Requests.of(impressions.user, now=impressions.at, k=1), given=given)
-    table = runner.run(requests, strict=True, until="scorer", skip=_filters(runner)).candidates
+    slates = runner.run(requests, strict=True, until="scorer", skip=_filters(runner))
+    table, asked = slates.candidates, slates.requests
+    assert asked is not None
     label = _labels(table, impressions, data.n_items)
     numeric = {
         name: table.cols[name].astype(np.float64)
@@ -98,7 +112,8 @@ def training_rows(
         logged = np.zeros(len(table), bool)
     if ledger is not None and impressions.request is not None:
         logged = _take_logged(numeric, table, impressions.request, ledger, runner.spec.hash, data)
-    return TrainingRows(numeric, label, table.row.astype(np.int64), table.item, logged)
+    group = table.row.astype(np.int64)
+    return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data), logged)
 
 
 def pseudo_impressions(

@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from shortlist.core.contracts import FitContext
+from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.errors import BadConfig, EmptyTraining, NotFitted, ShortlistError
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.data.vocab import Vocab
 from shortlist.models.base import CatalogueModel
-from shortlist.testing.worlds import requests_for, small_log
+from shortlist.testing.worlds import dataset_of, requests_for, small_log
 
 Make = Callable[[], Any]
 Check = Callable[[Make], None]
@@ -367,12 +367,27 @@ def ranking_rows(n_requests: int = 300, shown: int = 6, seed: int = 0) -> tuple[
     return columns, label, np.repeat(np.arange(n_requests), shown)
 
 
+def shown_at_random(group: Any, n_items: int = 40, seed: int = 0) -> Shown:
+    """Pasts and items that say nothing about clicks, for rows of the given groups 0..B-1; every fifth past is empty."""
+    import polars as pl
+
+    rng = np.random.default_rng(seed)
+    n = int(group.max()) + 1
+    lengths = rng.integers(0, 9, n) * (np.arange(n) % 5 > 0)
+    pasts = [rng.integers(0, n_items, length).tolist() for length in lengths]
+    labels = [("red", "green", "blue")[item % 3] for item in range(n_items)]
+    data = dataset_of([(0, 0, 0.0)], n_users=1, n_items=n_items)
+    table = pl.DataFrame({"item_id": data.items.ids, "colour": labels})
+    requests = Requests.of([-1] * n, now=1.0, history=History.of(pasts))
+    return Shown(requests, group, rng.integers(0, n_items, len(group)), replace(data, item_table=table))
+
+
 def _ranker(make: Make) -> tuple[Any, Requests, Candidates]:
     columns, label, group = ranking_rows()
-    model = make().fit_rows(columns, label, group, CTX)
+    model = make().fit_rows(columns, label, group, CTX, shown=shown_at_random(group))
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
-    table = Candidates(rows.astype(np.int32), np.arange(len(rows)), 20, fresh)
-    return model, Requests.of([-1] * 20), table
+    shown = shown_at_random(rows, seed=9)
+    return model, shown.requests, Candidates(rows.astype(np.int32), shown.item, 20, fresh)
 
 
 def ranker_finds_the_cause(make: Make) -> None:

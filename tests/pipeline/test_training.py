@@ -118,6 +118,25 @@ def test_the_latest_impressions_in_file_order(shop):
     assert len(latest(shop.impressions, after=1e12, most=5)) == 0
 
 
+def test_rows_bring_the_history_of_the_moment_before_they_were_shown(shop, plain):
+    """The click bears the very time of its impression: it must not stand in the past that is to explain it."""
+    spec = plain(hydrator=HYDRATORS[:1], query=[{"use": "history", "limit": 7}])
+    rows = training_rows(build(spec, offline_world(shop), until="scorer"), shop, shop.impressions)
+    asked, events = rows.shown.requests, shop.interactions
+    assert asked.now.tolist() == shop.impressions.at.tolist()
+    assert np.array_equal(rows.shown.row, rows.group)
+    own = 0
+    for b in range(len(asked)):
+        before = np.flatnonzero((events.user == asked.user[b]) & (events.at < asked.now[b]))
+        before = before[np.argsort(events.at[before], kind="stable")][-7:]
+        assert asked.history.one(b).tolist() == events.item[before].tolist()
+        own += ((events.user == asked.user[b]) & (events.at == asked.now[b])).sum()
+    assert own > 100
+    some = rows.take(rows.group > 30)
+    assert some.item.tolist() == rows.item[rows.group > 30].tolist()
+    assert some.group.min() == 31
+
+
 def test_logged_values_are_taken_where_the_same_spec_made_the_decision(shop, runner):
     """One impression of two names a decision of this spec, one of another: only the first is taken from the log."""
     from shortlist.stores.memory import MemoryLedger

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from shortlist.core.contracts import FitContext
+from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, StageError, nearest_hint
 from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.data.dataset import Dataset
@@ -56,7 +56,10 @@ class Ranker(Model):
             hint="Fit the whole pipeline, or call fit_rows(columns, label, group).",
         )
 
-    def fit_rows(self, columns: Mapping[str, Array], label: Floats, group: Ints, ctx: FitContext | None = None) -> Self:
+    def fit_rows(
+        self, columns: Mapping[str, Array], label: Floats, group: Ints, ctx: FitContext | None = None, *,
+        shown: Shown | None = None,
+    ) -> Self:  # fmt: skip
         """Learn from N rows, forgetting earlier fits.
 
         Args:
@@ -64,6 +67,7 @@ class Ranker(Model):
             label: float[N], 0 to 1 (grades for rankers that take them).
             group: int64[N], the request of each row; rows of one request stand together.
             ctx: seed and threads.
+            shown: request, past and item of each row; rankers that read columns only have no use for it.
 
         Raises:
             EmptyTraining: no rows.
