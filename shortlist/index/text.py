@@ -22,13 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from shortlist.core.bm25 import K1, rarity, saturated
 from shortlist.core.order import keep_best
 from shortlist.core.types import Array, Floats, Ints
 
-K1 = 1.2
-"""How soon repeating a word stops helping."""
-B = 0.75
-"""How much long texts are held back."""
 OPEN_ITEMS = 256
 """Changed items kept as plain dicts before they become a segment."""
 MAX_WORDS = 64
@@ -107,7 +104,7 @@ class TextIndex:
         seen = np.array(
             [sum(s.seen(word) for s in segments) + sum(word in c for c in waiting.values()) for word in words]
         )
-        weight = np.log1p((n_texts - seen + 0.5) / (seen + 0.5))
+        weight = rarity(n_texts, seen)
         best = float(weight.sum()) * (K1 + 1)
         items, scores = [], []
         for number, segment in enumerate(segments):
@@ -118,7 +115,7 @@ class TextIndex:
         mean = _mean_length(segments)
         for changed, counts in waiting.items():
             total = sum(
-                w * _saturated(counts[word], counts.total(), mean) for word, w in zip(words, weight, strict=True)
+                w * saturated(counts[word], counts.total(), mean) for word, w in zip(words, weight, strict=True)
             )
             if total > 0:
                 items.append(np.array([changed], np.int64))
@@ -157,7 +154,7 @@ class _Segment:
                 counts.append(n)
         length = np.array([words.total() for _, words in rows], np.float64)
         mean = float(length.mean())
-        gain = _saturated(np.array(counts, np.float64), length[places], mean)
+        gain = saturated(np.array(counts, np.float64), length[places], mean)
         matrix: Any = csc_array((gain, (places, columns)), shape=(len(rows), len(number)))
         item = np.array([item for item, _ in rows], np.int64)
         return cls(item, number, matrix.indptr, matrix.indices, matrix.data, mean)
@@ -177,10 +174,6 @@ class _Segment:
                 total[self.place[rows]] += w * self.gain[rows]
         hit = np.flatnonzero(total)
         return self.item[hit], total[hit]
-
-
-def _saturated(count: Any, length: Any, mean: float) -> Any:
-    return count * (K1 + 1) / (count + K1 * (1 - B + B * length / mean))
 
 
 def _mean_length(segments: Sequence[_Segment]) -> float:

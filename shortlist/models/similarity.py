@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from shortlist.core.bm25 import saturated
 from shortlist.core.types import Floats
 from shortlist.models.base import ModelConfig
 from shortlist.models.sparse import keep_stored, row_of
@@ -227,8 +228,9 @@ def _weighted(weight: Floats, place: Floats, size: Floats, mean_size: float, mea
     if measure == "tfidf":
         return weight * place
     weight = np.maximum(weight, 0.0)  # fewer than no events is none
-    damping = BM25_SATURATION * (1.0 - BM25_LENGTH + BM25_LENGTH * np.maximum(size, 0.0) / max(mean_size, 1e-12))
-    return place * weight * (BM25_SATURATION + 1.0) / (weight + damping)
+    length = np.maximum(size, 0.0)
+    gain: Floats = saturated(weight, length, max(mean_size, 1e-12), k1=BM25_SATURATION, b=BM25_LENGTH)
+    return place * gain
 
 
 def _filled(matrix: csr_array, data: Floats) -> csr_array:

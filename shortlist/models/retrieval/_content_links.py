@@ -17,7 +17,7 @@ from shortlist.data.text import item_text
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.sparse import csr_like
 from shortlist.models.sums import best_sums
-from shortlist.models.tfidf import Tfidf, unit_rows
+from shortlist.models.words import WordVectors, unit_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -46,7 +46,7 @@ def alike_items(data: Dataset, columns: Sequence[str], k: int, *, threads: int =
         vectors = unit_rows(csr_like(places, places.data * idf[places.indices]))
     else:
         texts = item_text(data)
-        vectors = Tfidf.fit(texts).transform(texts)
+        vectors = WordVectors.fit(texts).transform(texts)
     n = data.n_items
     itself = History(np.arange(n), np.zeros(n), np.arange(n + 1))
     item, score, found = best_sums(vectors, csr_array(vectors.T.tocsr()), k, exclude=itself, threads=threads)

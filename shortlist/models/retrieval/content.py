@@ -1,10 +1,10 @@
 """Content: more like what the user read, with old reading fading out.
 
-Items are vectors (words by TF-IDF, or columns such as genres), a user is the decayed average of what they did, and the
-score is the cosine between the two. New items can be scored the moment they have text, and every answer can say
+Items are vectors (words by TF-IDF or BM25, or columns such as genres), a user is the decayed average of what they did,
+and the score is the cosine between the two. New items can be scored the moment they have text, and every answer can say
 "because you read X"; it never leaves the topics it has seen, and is only as good as the text.
 
-Idea: Salton, Wong and Yang, "A Vector Space Model for Automatic Indexing", CACM 1975.
+Idea: Salton, Wong and Yang, "A Vector Space Model for Automatic Indexing", CACM 1975; weights: see `words`.
 Cost: 24 bytes per distinct word of each item's text; a request touches the items that share a word with its profile.
 """
 
@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from shortlist.core.bm25 import K1, B
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, History, Ints, Requests
@@ -26,8 +27,8 @@ from shortlist.models.history import recency, within
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.sparse import evidence_block, weighted_matrix
 from shortlist.models.sums import SumModel
-from shortlist.models.tfidf import Alphabet, Tfidf, unit_rows
 from shortlist.models.updating import replace, still
+from shortlist.models.words import Alphabet, Weighting, WordVectors, unit_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -44,8 +45,14 @@ class Config(ModelConfig):
     """Whether past events fade by their age in seconds, by how many events came after, or not at all."""
     half_life: PositiveFloat = 10.0
     """Seconds (decay by time) or events (by position) after which a past event counts half."""
+    weighting: Weighting = "tfidf"
+    """What a word weighs in a text: "tfidf", or "bm25", where repeats add ever less and long texts are held back."""
     sublinear: bool = False
-    """A word that stands c times in a text counts 1 + ln c instead of c."""
+    """tfidf: a word that stands c times in a text counts 1 + ln c instead of c."""
+    k1: NonNegativeFloat = K1
+    """bm25: how soon repeats stop to add; 0 counts a word once."""
+    b: float = Field(default=B, ge=0, le=1)
+    """bm25: how much long texts are held back, from not at all to by their whole length."""
     min_df: PositiveInt = 1
     """Words in fewer texts are left out."""
     max_features: PositiveInt | None = 50_000
@@ -53,13 +60,19 @@ class Config(ModelConfig):
     alphabet: Alphabet = "ascii"
     """What a word is made of: "ascii" (a-z and digits) or "unicode" (letters of any script)."""
 
+    @model_validator(mode="after")
+    def _bm25_saturates_by_itself(self) -> Self:
+        if self.weighting == "bm25" and self.sublinear:
+            raise ValueError("sublinear belongs to tfidf; with bm25 a smaller k1 damps repeats")
+        return self
+
 
 class Content(SumModel):
     """Cosine of item vectors with the decayed profile of the history.
 
     Learned: `vectors_` CSR float64[M, D] as they enter a profile (words: length one; columns: as in the table),
     `by_place_` CSR float64[D, M], the same with length one, turned; `places_` D names (words or column values);
-    `idf_` float64[D], empty in mode `columns`.
+    `idf_` float64[D], empty in mode `columns`, and `mean_length_`, words per text.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
@@ -74,14 +87,17 @@ class Content(SumModel):
         if c.mode == "columns":
             self.vectors_, self.places_ = column_vectors(data, c.columns)
             self.idf_: Floats = np.empty(0)
+            self.mean_length_ = 1.0
         else:
             from shortlist.data.text import item_text
 
             texts = item_text(data)
-            words = Tfidf.fit(
-                texts, min_df=c.min_df, max_features=c.max_features, sublinear=c.sublinear, alphabet=c.alphabet
-            )
+            words = WordVectors.fit(
+                texts, min_df=c.min_df, max_features=c.max_features, sublinear=c.sublinear, alphabet=c.alphabet,
+                weighting=c.weighting, k1=c.k1, b=c.b,
+            )  # fmt: skip
             self.vectors_, self.places_, self.idf_ = words.transform(texts), list(words.terms), words.idf
+            self.mean_length_ = words.mean_length
         self.by_place_ = unit_rows(self.vectors_).T.tocsr()
 
     def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
@@ -183,11 +199,12 @@ class Content(SumModel):
         weight: Floats = 2.0 ** ((history.at - history.at[last]) / c.half_life)
         return weight
 
-    def _words(self) -> Tfidf:
+    def _words(self) -> WordVectors:
         if self.config.mode == "columns":
             raise BadConfig(
                 "This content model describes items by columns, so it cannot read texts.",
                 hint="Set mode to 'text'.",
                 field="mode",
             )
-        return Tfidf(self.places_, self.idf_, self.config.sublinear, self.config.alphabet)
+        c = self.config
+        return WordVectors(self.places_, self.idf_, self.mean_length_, c.sublinear, c.alphabet, c.weighting, c.k1, c.b)

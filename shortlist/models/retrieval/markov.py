@@ -25,8 +25,8 @@ from shortlist.models.history import recency, within
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.pasts import Pasts
 from shortlist.models.sparse import csr_like, evidence_block, row_of, weighted_matrix, wider
-from shortlist.models.tfidf import Tfidf, unit_rows
 from shortlist.models.updating import grown, known_only, replace, still, vocabulary
+from shortlist.models.words import WordVectors, unit_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -197,7 +197,7 @@ class Markov(CatalogueModel):
         from shortlist.data.text import item_text
 
         texts = item_text(data)
-        return Tfidf.fit(texts).transform(texts)
+        return WordVectors.fit(texts).transform(texts)
 
 
 def _row_sums(matrix: csr_array) -> Floats:

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import History, Requests
 from shortlist.models.retrieval.content import Content
+from shortlist.testing.models import MODEL_CHECKS
 from shortlist.testing.worlds import TOPICS, checkerboard, dataset_of, requests_for, small_log
 
 TITLES = ["red apple", "green apple", "blue car", "red car", ""]
@@ -48,16 +50,18 @@ def test_old_events_weigh_less(config, old):
     assert block[0] / block[1] == pytest.approx(old)
 
 
-def test_text_finds_the_topic():
+@pytest.mark.parametrize("weighting", ["tfidf", "bm25"])
+def test_text_finds_the_topic(weighting):
     data = small_log()
-    model = Content().fit(data)
+    model = Content(weighting=weighting).fit(data)
     topic = np.array([list(TOPICS).index(name) for name in data.item_table["category"]])
     hits = model.retrieve(ask([0, 4]), 6)
     assert (topic[hits.item] == topic[0]).all()
 
 
-def test_new_items_are_scored_by_their_text():
-    model = Content().fit(catalogue())
+@pytest.mark.parametrize("weighting", ["tfidf", "bm25"])
+def test_new_items_are_scored_by_their_text(weighting):
+    model = Content(weighting=weighting).fit(catalogue())
     new = model.score_texts(ask([0]), ["an apple", "a plane"])[0]
     assert new[0] > 0
     assert np.isnan(new[1])
@@ -68,6 +72,34 @@ def test_new_items_are_scored_by_their_text():
     assert np.isfinite(grown.score_block(ask([5]))[0, 0]), "and they enter profiles"
     with pytest.raises(BadConfig, match="text"):
         Content(mode="columns", columns=("title",)).fit(catalogue()).extended(["x"])
+
+
+def test_bm25_is_the_cosine_of_its_weights():
+    """Four titles of two words and an empty one: every length is the mean, so a word weighs its rarity."""
+    model = Content(weighting="bm25", k1=1.7, b=0.9).fit(catalogue())
+    common, rare = math.log(1 + 2.5 / 2.5), math.log(1 + 3.5 / 1.5)  # red, apple, car are in two titles; green in one
+    alike = common**2 / (math.hypot(common, common) * math.hypot(common, rare))
+    np.testing.assert_allclose(model.score_block(ask([0]))[0], [1.0, alike, np.nan, 0.5, np.nan])
+
+
+def test_bm25_lets_repeats_count_less_and_less():
+    titles = ["red red red red car", "red car", "car car car red", "blue pie", "green pie"]
+    tells = {
+        weighting: Content(weighting=weighting).fit(catalogue(title=titles)).score_block(ask([0]))[0]
+        for weighting in ("tfidf", "bm25")
+    }
+    assert tells["bm25"][1] > tells["tfidf"][1]
+    assert tells["bm25"][2] > tells["tfidf"][2]
+
+
+@pytest.mark.parametrize("check", MODEL_CHECKS)
+def test_bm25_keeps_the_contract(check):
+    MODEL_CHECKS[check](lambda: Content(weighting="bm25"))
+
+
+def test_bm25_refuses_a_second_damping():
+    with pytest.raises(BadConfig, match="k1"):
+        Content(weighting="bm25", sublinear=True)
 
 
 def test_encoders_give_unit_vectors_whose_product_is_the_score():
