@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 """Codes with a meaning of their own, and the first code of a real value."""
+LARGEST_WHOLE = 2**53
+"""From here on floats leave out whole numbers."""
+FEW_NUMBERS = 65_536
+"""Up to this number, and eight times as many as there are labels, codes stand in a table by number."""
 
 Kind = Literal["id", "multi_id", "numeric", "bucket", "vector", "sequence"]
 Owner = Literal["user", "item", "context", "action"]
@@ -138,9 +143,9 @@ class FieldVocab:
             return out
         if not field.is_ragged:
             if isinstance(values, np.ndarray):
-                # Thousands of rows hold few values: each is looked up once.
-                different, place = np.unique(values, return_inverse=True)
-                return np.array([self.code(value.item()) for value in different], np.int64)[place]
+                if values.dtype.kind != "b" and not (np.abs(values) >= LARGEST_WHOLE).any():
+                    return self._of_numbers(values)
+                values = values.tolist()
             return np.array([self.code(value) for value in values], np.int64)
         padded = np.zeros((len(values), field.max_len), np.int64)
         for i, value in enumerate(values):
@@ -153,6 +158,33 @@ class FieldVocab:
         """Code of one label: 0 for a missing one, 1 for an unknown one."""
         labels = _labels(value, self.field)
         return self._codes.get(labels[0], UNKNOWN) if labels else PADDING
+
+    def _of_numbers(self, values: Array) -> Array:
+        """As `code`, for an array of numbers: found by halving, or at once where the labels are small whole numbers."""
+        keys, codes, at = self._numbers
+        if at is not None:
+            whole = values.astype(np.int64, copy=False) if values.dtype.kind != "f" else _whole(values)
+            known = (whole >= 0) & (whole < len(at))
+            found: Array = at[np.where(known, whole, 0)]
+            out = np.where(known, found, UNKNOWN)
+        else:
+            place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+            out = np.where(keys[place] == values, codes[place], UNKNOWN) if len(keys) else np.full(len(values), UNKNOWN)
+        return np.where(np.isnan(values), PADDING, out) if values.dtype.kind == "f" else out
+
+    @cached_property
+    def _numbers(self) -> tuple[Array, Array, Array | None]:
+        """Labels that are numbers, ascending, with their codes; and codes by number where that table stays small."""
+        found = [(value, code) for label, code in self._codes.items() if (value := _number(label)) is not None]
+        found.sort()
+        keys = np.array([value for value, _ in found], np.float64)
+        codes = np.array([code for _, code in found], np.int64)
+        small = len(keys) and keys[0] >= 0 and keys[-1] < FEW_NUMBERS + 8 * len(keys)
+        if not small or (keys != np.round(keys)).any():
+            return keys, codes, None
+        at = np.full(int(keys[-1]) + 1, UNKNOWN, np.int64)
+        at[keys.astype(np.int64)] = codes
+        return keys, codes, at
 
     def state(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -175,6 +207,7 @@ class FieldVocab:
 
     def _indexed(self) -> Self:
         self._codes = {label: place + FIRST for place, label in enumerate(self.labels)}
+        self.__dict__.pop("_numbers", None)
         return self
 
 
@@ -277,6 +310,24 @@ def _labels(value: Any, field: Field) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [str(label) for label in value if label is not None]
+
+
+def _number(label: str) -> float | None:
+    """The number whose label this is, or None: "1e3" and "007" are no number's label."""
+    try:
+        value = float(label)
+    except ValueError:
+        return None
+    if not np.isfinite(value) or abs(value) >= LARGEST_WHOLE:
+        return None
+    return value if label == (str(int(value)) if value.is_integer() else str(value)) else None
+
+
+def _whole(values: Array) -> Array:
+    """int64 of floats, -1 for what is no whole number."""
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+        return np.where(whole == values, whole, -1)
 
 
 def _values(column: Iterable[Any]) -> Any:

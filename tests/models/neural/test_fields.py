@@ -93,3 +93,28 @@ def test_misuse_is_named():
         Schema([Field("a", "id")]).fit({"b": [1]})
     with pytest.raises(SchemaMismatch, match="lengths"):
         FieldVocab(Field("v", "vector")).fit([[1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("train", "asked"),
+    [
+        ([3, 7, 7, 0, 41], [7, 3, 5, -1, 10**15, 41]),
+        ([3.0, float("nan"), 0.0, -0.0, 12.0], [float("nan"), 3.0, 3.5, -0.0, -3.0, float("inf"), 12.0]),
+        ([0.5, 2.25, 1e20, 2.0**53, float("inf")], [0.5, 0.25, 1e20, 2.0**53, float("inf"), -float("inf")]),
+        ([10**12, 5, 2**60], [10**12, 6, 2**60, 2**60 + 1, -(2**63)]),
+        ([True, True], [True, False]),
+        ([-4, 9], [9, -4, 4]),
+    ],
+)
+def test_an_array_of_numbers_has_the_codes_of_its_values(train, asked):
+    """However they are looked up: in a table, by halving, or one by one; and whatever the type of the array."""
+    vocab = FieldVocab(Field("code", "id")).fit(train)
+    for kind in (None, np.float64, np.float32):
+        values = np.array(asked, kind)
+        assert vocab.encode(values).tolist() == [vocab.code(value) for value in values.tolist()]
+    assert FieldVocab(Field("code", "id")).fit(np.array(train)).labels == vocab.labels
+
+
+def test_labels_that_look_like_numbers_but_are_none_are_not_found_by_numbers():
+    vocab = FieldVocab(Field("code", "id")).fit(["007", "1e3", "7.0", "8"])
+    assert vocab.encode(np.array([7, 1000, 8])).tolist() == [UNKNOWN, UNKNOWN, vocab.code("8")]
