@@ -135,7 +135,8 @@ def run(bench: Bench, name: str, seed: int, settings: dict[str, Any]) -> None:
     ctx, chosen, train = FitContext(seed=seed, threads=1), bench.chosen, bench.parts.train
     kind = registry.load(name, "retriever")
     if chosen.checkpoint:
-        other = zlib.crc32(json.dumps(settings, sort_keys=True).encode())
+        lasting = {key: value for key, value in settings.items() if key not in ("epochs", "max_core_seconds")}
+        other = zlib.crc32(json.dumps(lasting, sort_keys=True).encode())
         settings["checkpoint"] = f"{chosen.checkpoint}/{bench.data}-{name}-{seed}-{other}" + (chosen.control or "")
     model = kind(refit=False, **settings).fit(train, ctx)
     found = model.report_["search"]

@@ -1,9 +1,14 @@
 import numpy as np
+import pytest
 import torch
 
 from shortlist.core.contracts import FitContext
+from shortlist.core.types import History
+from shortlist.models.neural.blocks.attention import Attention
+from shortlist.models.neural.blocks.hstu import Hstu
+from shortlist.models.neural.blocks.ligr import Ligr
 from shortlist.models.neural.embeddings import table
-from shortlist.models.neural.warm_start import directions, fill
+from shortlist.models.neural.warm_start import companions, directions, fill, quieten
 from shortlist.models.sequential.sasrec import SasRec
 from shortlist.testing.worlds import requests_for, small_log
 
@@ -29,6 +34,34 @@ def test_singular_vectors_are_those_of_the_matrix():
     assert directions(np.array([0]), np.array([0]), 1, 1, 4).shape == (1, 0)
 
 
+def test_companions_are_eigenvectors_of_the_links():
+    past = History.of([[0, 1, 2], [1, 2], [2, 0], [3, 3]])
+    links = np.zeros((4, 4))
+    for history in ([0, 1, 2], [1, 2], [2, 0]):
+        for a, i in enumerate(history):
+            for b, j in enumerate(history):
+                if a != b:
+                    links[i, j] += 1 / len(history) + 0.5 * abs(a - b) ** -0.5
+    counts = np.sqrt([2, 2, 3, 2])
+    values, vectors = np.linalg.eigh(links / counts[:, None] / counts)
+    expected = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 0))
+    np.testing.assert_allclose(np.abs(companions(past, 4, 2)), np.abs(expected), atol=1e-9)
+    near = companions(past, 4, 2, window=1)
+    assert not np.allclose(np.abs(near), np.abs(expected), atol=1e-3), "pairs two events apart count too"
+    assert companions(History.of([[], []]), 4, 2).shape == (4, 0)
+    assert companions(History.of([[0]]), 1, 2).shape == (1, 0)
+
+
+@pytest.mark.parametrize("block", [Attention(8, layers=2), Ligr(8, layers=2), Hstu(8, max_len=6, layers=2)])
+def test_quiet_layers_pass_on_what_they_read(block):
+    x, mask = torch.randn(3, 6, 8, generator=torch.Generator().manual_seed(0)), torch.ones(3, 6, dtype=torch.bool)
+    with torch.inference_mode():
+        loud = (block(x, mask) - x).norm()
+        quieten(block, 0.01)
+        quiet = (block(x, mask) - x).norm()
+    assert quiet < 0.05 * loud
+
+
 def test_rows_get_the_scale_and_what_is_missing_stays():
     torch.manual_seed(0)
     rows = table(5, 4, 0.1)
@@ -40,8 +73,9 @@ def test_rows_get_the_scale_and_what_is_missing_stays():
     assert not rows.weight[0].any()
 
 
-def test_a_warm_start_is_ahead_after_one_pass_and_repeats_itself():
-    settings = {"epochs": 1, "factors": 8, "max_len": 8, "validation_users": 0, "start": "svd"}
+@pytest.mark.parametrize("start", ["svd", "links"])
+def test_a_warm_start_is_ahead_after_one_pass_and_repeats_itself(start):
+    settings = {"epochs": 1, "factors": 8, "max_len": 8, "validation_users": 0, "start": start}
     one, two = (SasRec(**settings).fit(small_log(), FitContext(seed=3, threads=1)) for _ in range(2))
     requests = requests_for(small_log())
     assert np.array_equal(one.score_block(requests), two.score_block(requests))

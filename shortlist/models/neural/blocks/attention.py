@@ -63,6 +63,10 @@ class AttentionLayer(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
         self.dropout = Dropout(dropout)
 
+    def closing(self) -> tuple[nn.Module, ...]:
+        """The projections whose results are added to the residual stream."""
+        return self.look.out, self.feed[-1]
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""
         if self.norm == "pre":

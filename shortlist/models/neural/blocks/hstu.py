@@ -30,6 +30,10 @@ class HstuLayer(nn.Module):
         self.time = TimeBias() if with_time else None
         self.dropout = Dropout(dropout)
 
+    def closing(self) -> tuple[nn.Module, ...]:
+        """The projection whose result is added to the residual stream."""
+        return (self.out,)
+
     def forward(self, x: Tensor, seen: Tensor, dt: Tensor | None) -> Tensor:
         """[B, L, D] to [B, L, D]; `seen` bool[L, L] says which event may look at which."""
         b, length, d = x.shape

@@ -41,6 +41,10 @@ class LigrLayer(nn.Module):
         self.gate1, self.gate2 = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.dropout = Dropout(dropout)
 
+    def closing(self) -> tuple[nn.Module, ...]:
+        """The projections whose results are added to the residual stream."""
+        return self.look.out, self.feed.out
+
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""
         x = x + self.dropout(self.look(self.norm1(x), mask) * torch.sigmoid(self.gate1(x)))
