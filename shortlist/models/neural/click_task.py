@@ -49,11 +49,11 @@ class ClickTask:
             yield {**{name: values[rows] for name, values in self.columns.items()}, LABEL: self.label[rows]}
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        """Log loss and the pull on vectors, summed over rows."""
+        """Log loss, the pull on vectors and what else the network wants to be small, summed over rows."""
         label = batch[LABEL]
-        logit, squares = module({name: batch[name] for name in self.columns})
+        logit, squares, *further = module({name: values for name, values in batch.items() if name != LABEL})
         total = nn.functional.binary_cross_entropy_with_logits(logit.expand_as(label), label, reduction="sum")
-        return total + 0.5 * self.vector_reg * squares, len(label)
+        return total + 0.5 * self.vector_reg * squares + sum(further), len(label)
 
     def validate(self, module: nn.Module) -> float | None:
         """The figure of the rows held out; None where it is not defined, for instance without a click."""

@@ -111,6 +111,13 @@ class Ranker(Model):
             NotFitted: before the first fit.
             StageError: a column it was fitted on is missing; names it.
         """
+        self.require_columns(candidates)
+        if len(candidates) == 0:
+            return np.empty((0, 1))
+        return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))[:, None]
+
+    def require_columns(self, candidates: Candidates) -> None:
+        """Raises: NotFitted, or StageError that names the first column that is missing."""
         self.require_fitted()
         for name in self.columns_:
             if name not in candidates.cols:
@@ -119,9 +126,6 @@ class Ranker(Model):
                     hint=nearest_hint(name, candidates.cols),
                     field=name,
                 )
-        if len(candidates) == 0:
-            return np.empty((0, 1))
-        return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))[:, None]
 
     def score_matrix(self, x: Floats) -> Floats:
         """float64[N] of float64[N, F]; a row's score must not depend on the other rows."""

@@ -23,8 +23,9 @@ from shortlist.models.base import ModelConfig
 from shortlist.models.history import latest_session, within
 from shortlist.models.neural.batches import Sequences
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.fields import FIRST, Schema, fields_of
+from shortlist.models.neural.fields import FIRST, Schema
 from shortlist.models.neural.history_model import HistoryModel
+from shortlist.models.neural.item_content import content_by_token
 from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.negatives import make_negatives
 from shortlist.models.neural.objectives.objective import COSINE, Objective
@@ -239,15 +240,9 @@ class SequenceModel(HistoryModel):
             delattr(self, name)
         self.schema_ = []
         if self.config.columns:
-            if data.item_table is None:
-                raise BadConfig("Items have no columns.", hint="Set columns to ().", field="columns")
-            by_token = order[np.argsort(self.token_[order], kind="stable")]
-            table = data.item_table[by_token.tolist()]
-            schema = Schema(fields_of(table, self.config.columns)).fit(table[: self.n_known_])
-            self.schema_ = schema.state()
-            for name, values in schema.encode(table).items():
-                pad = np.zeros((FIRST, *values.shape[1:]), values.dtype)
-                setattr(self, f"column_{name}_", np.concatenate([pad, values]))
+            self.schema_, codes = content_by_token(data, self.config.columns, self.token_, self.n_known_, order)
+            for name, values in codes.items():
+                setattr(self, f"column_{name}_", values)
         self.known_ = self.known_ | bool(self.schema_)
 
     def _heard(self, history: History) -> History:

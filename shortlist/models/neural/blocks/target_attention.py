@@ -57,8 +57,17 @@ class TargetAttention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor, target: Tensor) -> Tensor:
         """History [B, L, D] with mask and candidates [B, D] to [B, D]; an empty history gives zero."""
         there = target.unsqueeze(1).expand_as(x)
-        weight = self.weigh(torch.cat([x, there, x - there, x * there], dim=-1)).squeeze(-1)
+        if self.training:
+            # Only events: padding must not move the figures that the activations learn of their inputs.
+            found = self._weight(x[mask], there[mask])
+            weight = x.new_zeros(mask.shape, dtype=found.dtype).masked_scatter(mask, found)
+        else:
+            weight = self._weight(x, there)
         if self.softmax:
             weight = torch.softmax(weight.masked_fill(~mask, -1e9), dim=1)
         y: Tensor = ((weight * mask).unsqueeze(-1) * x).sum(1)
         return y
+
+    def _weight(self, x: Tensor, target: Tensor) -> Tensor:
+        weight: Tensor = self.weigh(torch.cat([x, target, x - target, x * target], dim=-1)).squeeze(-1)
+        return weight

@@ -194,7 +194,7 @@ class FieldRanker(NetworkModel, Ranker):
         epochs: int,
     ) -> Any:  # fmt: skip
         c = self.config
-        schema = self._schema = Schema(self._fields()).fit(_by_field(x))
+        schema = self._schema = self._read(x)
         self.fields_ = schema.state()
         self.module_ = self._network(schema, ctx.seed)
         clicks = float(label.sum()) + 0.5
@@ -204,7 +204,7 @@ class FieldRanker(NetworkModel, Ranker):
         asked = None
         if held is not None and len(held[0]):
             asked = (self._encoded(schema, held[0]), held[1] > 0.5, held[2])
-        task = ClickTask(
+        task = self._task(
             self._encoded(schema, x), label, batch_size=c.batch_size, vector_reg=c.vector_reg, held=asked,
             stop_on=c.stop_on,
         )  # fmt: skip
@@ -213,6 +213,14 @@ class FieldRanker(NetworkModel, Ranker):
             self.module_, task, c, ctx, epochs=epochs, validate=asked is not None,
             checkpoint=checkpoint_for(c, phase, run),
         )  # fmt: skip
+
+    def _task(self, *args: Any, **options: Any) -> ClickTask:
+        """What it is trained as; arguments of `ClickTask`."""
+        return ClickTask(*args, **options)
+
+    def _read(self, x: Any) -> Schema:
+        """Vocabularies, cuts and scales of the rows that teach."""
+        return Schema(self._fields()).fit(_by_field(x))
 
     def _network(self, schema: Schema, seed: int = 0) -> FieldNet:
         n = len(schema.fields)
@@ -254,7 +262,7 @@ class FieldRanker(NetworkModel, Ranker):
             if name not in self.columns_:
                 raise BadConfig(f"There is no column '{name}'.", hint=nearest_hint(name, self.columns_), field=name)
 
-    def _refuse_columns(self, x: Floats) -> None:
+    def _refuse_columns(self, x: Any) -> None:
         self._refuse_names(self.config.id_columns)
         for name in self.config.id_columns:
             codes = x[:, self.columns_.index(name)]
@@ -265,6 +273,9 @@ class FieldRanker(NetworkModel, Ranker):
                     hint="Codes are whole numbers below 2^53; quantities need no setting.",
                     field=name,
                 )
+        self._refuse_blank(x)
+
+    def _refuse_blank(self, x: Any) -> None:
         if not np.isfinite(x).any():
             raise EmptyTraining("No column has a known value.", hint="Check what fills the ranker's columns.")
 
@@ -293,17 +304,11 @@ class FieldRanker(NetworkModel, Ranker):
 
     def _logits_of(self, columns: Mapping[str, Tensor], n: int) -> Floats:
         whole = -(-n // BLOCK) * BLOCK
-        filled = {
-            name: nn.functional.pad(
-                values.double() if values.is_floating_point() else values, _below(values, whole - n)
-            )
-            for name, values in columns.items()
-        }
         net, out = self._scorer(), np.empty(whole)
         with torch.inference_mode():
             for start in range(0, whole, BLOCK):
-                logit, _ = net({name: values[start : start + BLOCK] for name, values in filled.items()})
-                out[start : start + BLOCK] = logit.expand(BLOCK).float().numpy()
+                block = {name: _block(values[start : start + BLOCK]) for name, values in columns.items()}
+                out[start : start + BLOCK] = net(block)[0].expand(BLOCK).float().numpy()
         return out[:n]
 
     def _scorer(self) -> nn.Module:
@@ -315,7 +320,7 @@ class FieldRanker(NetworkModel, Ranker):
             kept = self._double = net.double().eval()
         return kept
 
-    def _encoded(self, schema: Schema, x: Floats) -> dict[str, Tensor]:
+    def _encoded(self, schema: Schema, x: Any) -> dict[str, Tensor]:
         columns = _by_field(x)
         for field in schema.fields:
             if field.kind == "numeric":
@@ -324,13 +329,18 @@ class FieldRanker(NetworkModel, Ranker):
                 columns[field.name] = np.clip(columns[field.name], vocab.centre - reach, vocab.centre + reach)
         return {name: torch.from_numpy(values) for name, values in schema.encode(columns).items()}
 
-    def _losses(self, x: Floats, label: Floats, seed: int) -> Floats:
+    def _judged(self) -> list[str]:
+        """What importance is worked out for: the names that encoded columns have in common."""
+        return [f"column{j}" for j in range(len(self.columns_))]
+
+    def _losses(self, x: Any, label: Floats, seed: int) -> Floats:
         """float64[F], log loss that shuffling a column adds, mean of a few shuffles; at least zero."""
-        rng, out = np.random.default_rng([seed, 31]), np.zeros(x.shape[1])
+        rng, judged = np.random.default_rng([seed, 31]), self._judged()
+        out = np.zeros(len(judged))
         columns = self._encoded(self._vocabularies(), x)
         plain = _log_loss(self._logits_of(columns, len(x)), label)
-        for j in range(x.shape[1]):
-            mine = [name for name in columns if name.removesuffix("_bucket") == f"column{j}"]
+        for j, stem in enumerate(judged):
+            mine = [name for name in columns if name.partition("_")[0] == stem]
             for _ in range(SHUFFLES):
                 order = torch.from_numpy(rng.permutation(len(x)))
                 other = {**columns, **{name: columns[name][order] for name in mine}}
@@ -346,9 +356,10 @@ def _log_loss(logit: Floats, label: Floats) -> float:
     return float((np.logaddexp(0.0, logit) - label * logit).mean())
 
 
-def _below(values: Tensor, rows: int) -> tuple[int, ...]:
-    """Padding of so many rows below a tensor, as torch wants it: last axis first."""
-    return (0, 0) * (values.dim() - 1) + (0, rows)
+def _block(values: Tensor) -> Tensor:
+    """Rows of a block in double precision where they are numbers, with rows of zeros up to the block's size."""
+    wide = values.double() if values.is_floating_point() else values
+    return nn.functional.pad(wide, (0, 0) * (values.dim() - 1) + (0, BLOCK - len(values)))
 
 
 def _by_field(x: Floats) -> dict[str, Array]:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
 from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.fields.shapes import Norm
+from shortlist.models.neural.blocks.target_attention import Dice
+
+ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
+    "relu": lambda size: nn.ReLU(),
+    "prelu": nn.PReLU,
+    "dice": Dice,
+}
+"""What bends a layer of so many units."""
 
 
 class Mlp(nn.Module):
-    """Linear, ReLU, dropout, layer by layer.
+    """Linear, activation, dropout, layer by layer.
 
     Args:
         width: h of the input; fields are flattened first.
         hidden: widths of the layers.
         dropout: share hidden after each layer.
-        norm: batch norm before each ReLU.
+        norm: batch norm before each activation.
         logit: whether a last layer gives one number per row.
+        activation: of `ACTIVATIONS`.
     """
 
     def __init__(
-        self, width: int, hidden: Sequence[int], *, dropout: float = 0.0, norm: bool = False, logit: bool = True
-    ) -> None:
+        self, width: int, hidden: Sequence[int], *, dropout: float = 0.0, norm: bool = False, logit: bool = True,
+        activation: str = "relu",
+    ) -> None:  # fmt: skip
         super().__init__()
         layers: list[nn.Module] = []
         for size in hidden:
-            layers += [nn.Linear(width, size), *([Norm(size)] if norm else []), nn.ReLU(), Dropout(dropout)]
+            bend = ACTIVATIONS[activation](size)
+            layers += [nn.Linear(width, size), *([Norm(size)] if norm else []), bend, Dropout(dropout)]
             width = size
         if logit:
             layers.append(nn.Linear(width, 1))

@@ -1,0 +1,282 @@
+"""Behaviour models: click networks that read, beside columns, the candidate's id and what the user did before.
+
+The past is the history of the request: strictly before its `now`, as the pipeline read it, the same when training and
+when serving. So the event that a row's label tells of is never in it, while earlier events of the same item are. Events
+and candidates share one item encoder with ids and, where named, columns of the item table; an item that no learned row
+or past held has no vector, is dropped from pasts, and lives from its columns as a candidate. Columns of items that came
+after the fit are unknown until the next one.
+
+Cost: L looked-up vectors per row besides what the reader costs; scoring works on rows, so candidates of one request do
+not share it. When not: with short pasts, or few rows per item, `history_mean` and `deepfm` are as good and faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self, cast
+
+import numpy as np
+import torch
+from pydantic import Field as Setting
+from torch import Tensor
+
+from shortlist.core.contracts import FitContext, Shown
+from shortlist.core.errors import BadConfig, LeakDetected, SchemaMismatch, nearest_hint
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests
+from shortlist.models.base import ModelConfig
+from shortlist.models.history import within
+from shortlist.models.neural.behaviour_net import AGE, PAST, TARGET, BehaviourNet
+from shortlist.models.neural.behaviour_task import BehaviourTask, ByRequest
+from shortlist.models.neural.blocks.behaviour.past import Reader
+from shortlist.models.neural.fields import FIRST, UNKNOWN, Schema
+from shortlist.models.neural.item_content import content_by_token
+from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
+from shortlist.models.neural.trainer import build
+from shortlist.models.ranking.base import matrix_of
+from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+from shortlist.models.retrieval._start import natural_order
+
+
+class BehaviourConfig(FieldConfig):
+    """Settings common to all behaviour models."""
+
+    max_len: int = Setting(default=50, ge=1, le=10_000)
+    """Latest events that are read."""
+    item_columns: tuple[str, ...] = ()
+    """Columns of the item table that describe events and candidates beside their id."""
+    activation: Literal["dice", "prelu", "relu"] = "dice"
+    """What bends the layers of the deep part."""
+    min_count: int = Setting(default=1, ge=1)
+    """Codes in fewer rows, and items in fewer rows and pasts, count as unknown."""
+
+
+class LongConfig(BehaviourConfig):
+    """Settings of models that read long pasts: the latest events exactly, the rest in some cheaper way."""
+
+    max_len: int = Setting(default=200, ge=1, le=10_000)
+    """Latest events that are read at all."""
+    recent: int = Setting(default=20, ge=1)
+    """Latest events read by target attention."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with their pasts, cut like an array.
+
+    Attributes:
+        x: float64[N, F].
+        item: int64[N].
+        request: int64[N], into the histories.
+        history: of all requests.
+        now: float64[R].
+    """
+
+    x: Floats
+    item: Ints
+    request: Ints
+    history: History
+    now: Floats
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: Any) -> Rows:
+        return replace(self, x=self.x[rows], item=self.item[rows], request=self.request[rows])
+
+
+class BehaviourRanker(FieldRanker):
+    """Base of all behaviour models. A preset gives its `reader`.
+
+    Learned: see `FieldRanker`; `token_` int64[M], token of each item, 1 for unknown ones; `n_known_`, how many have a
+    vector; `item_fields_` and `item_column_*_`, fields of `item_columns` and their codes per token. `importance_` has
+    two more entries, what the past and the item are worth.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = BehaviourConfig
+    contract_settings: ClassVar[dict[str, Any]] = {
+        **FieldRanker.contract_settings, "max_len": 6, "item_columns": ("colour",), "activation": "relu",
+    }  # fmt: skip
+    token_: Ints
+    n_known_: int
+    item_fields_: list[dict[str, Any]]
+
+    def reader(self, dim: int) -> Reader | None:
+        """The preset's behaviour block; None reads the mean of the past alone."""
+        raise NotImplementedError
+
+    def next_weight(self) -> float:
+        """Weight of the loss of the next event; zero for readers without one."""
+        return 0.0
+
+    def searched(self) -> str | None:
+        """The item column that tells which events are alike a candidate; None: the item itself."""
+        return None
+
+    # --- learning ----------------------------------------------------------------------------------------------------
+
+    def fit_rows(
+        self, columns: Mapping[str, Array], label: Any, group: Ints, ctx: FitContext | None = None, *,
+        shown: Shown | None = None,
+    ) -> Self:  # fmt: skip
+        """See `Ranker.fit_rows`; here `shown` must be given.
+
+        Raises:
+            BadConfig: `shown` is missing, or an item column is none of the item table.
+            LeakDetected: a past reaches up to the moment of its request or beyond.
+        """
+        if shown is None:
+            raise BadConfig(
+                f"{type(self).__name__} reads pasts, and was not told whose rows these are.",
+                hint="Fit the whole pipeline, or give fit_rows(..., shown=Shown(requests, row, item, data)).",
+                field="shown",
+            )
+        n = len(group)
+        if len(shown.row) != n or len(shown.item) != n:
+            raise SchemaMismatch(
+                f"There are {n} rows, but {len(shown.row)} requests and {len(shown.item)} items of them.",
+                hint="Give one of each per row.",
+            )
+        history = shown.requests.history
+        if (history.at >= shown.requests.now[history.row]).any():
+            raise LeakDetected(
+                "A past holds events at or after the moment of its request.",
+                hint="Read histories strictly before `now`: the label's own event must not explain the label.",
+                field="history",
+            )
+        self._shown: Shown | None = shown
+        try:
+            return super().fit_rows(columns, label, group, ctx)
+        finally:
+            self._shown = None
+
+    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """See `FieldRanker.learn_rows`."""
+        shown = self._shown
+        assert shown is not None
+        rows = Rows(x, shown.item, shown.row, shown.requests.history, shown.requests.now)
+        super().learn_rows(cast(Any, rows), label, group, ctx)
+
+    def _refuse_columns(self, x: Any) -> None:
+        super()._refuse_columns(x.x)
+
+    def _refuse_blank(self, x: Any) -> None:
+        """Nothing: pasts and items may say enough."""
+
+    def _read(self, x: Any) -> Schema:
+        """Vocabularies of columns, and tokens of the items in these rows and in their pasts."""
+        schema = super()._read(x.x)
+        assert self._shown is not None
+        data = self._shown.data
+        seen = x.history.take(np.unique(x.request)).item
+        items = np.concatenate([x.item, seen])
+        size = int(items.max(initial=-1)) + 1 if data is None else data.n_items
+        events = np.bincount(items[(items >= 0) & (items < size)], minlength=size)
+        order = np.arange(size) if data is None else natural_order(data.items)
+        self.token_, self.n_known_ = tokens_of(np.where(events >= self.config.min_count, events, 0), order)
+        for name in [name for name in vars(self) if name.startswith("item_column_")]:
+            delattr(self, name)
+        self.item_fields_ = []
+        if self.config.item_columns:
+            self.item_fields_, codes = content_by_token(
+                data, self.config.item_columns, self.token_, self.n_known_, order
+            )
+            for name, values in codes.items():
+                setattr(self, f"item_column_{name}_", values)
+        else:
+            # Without columns an item that no row held has nothing to be known by.
+            self.token_ = np.where(self.token_ < FIRST + self.n_known_, self.token_, UNKNOWN)
+        return schema
+
+    def _network(self, schema: Schema, seed: int = 0) -> Any:
+        c = self.config
+        searched = self.searched()
+        if searched is not None and searched not in c.item_columns:
+            raise BadConfig(
+                f"The searched column '{searched}' is none of the item columns.",
+                hint=nearest_hint(searched, c.item_columns),
+                field="item_columns",
+            )
+        return build(
+            lambda: BehaviourNet(
+                schema, self._items(), self.reader(c.factors), hidden=c.hidden, dropout=c.dropout, norm=c.batch_norm,
+                activation=c.activation, scale=c.start, searched=searched, next_weight=self.next_weight(),
+            ),
+            seed,
+        )  # fmt: skip
+
+    def _items(self) -> ItemEncoder:
+        schema = Schema.from_state(self.item_fields_) if self.item_fields_ else None
+        prefix = "item_column_"
+        codes = {name.removeprefix(prefix)[:-1]: v for name, v in vars(self).items() if name.startswith(prefix)}
+        return ItemEncoder(
+            self.n_known_, self.config.factors, scale=self.config.start, schema=schema, columns=codes or None,
+            n_tokens=FIRST + len(self.token_) if schema else None, fusion="concat", content_dropout=0.0,
+        )  # fmt: skip
+
+    def _task(self, *args: Any, **options: Any) -> BehaviourTask:
+        task = BehaviourTask(*args, **options)
+        task.n_known = self.n_known_ if self.next_weight() else 0
+        return task
+
+    # --- answering ---------------------------------------------------------------------------------------------------
+
+    def score(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float64[N, 1], one finite score per row, from its columns, its item and the history of its request.
+
+        Raises:
+            NotFitted: before the first fit.
+            StageError: a column it was fitted on is missing; names it.
+        """
+        self.require_columns(candidates)
+        if len(candidates) == 0:
+            return np.empty((0, 1))
+        x = matrix_of(candidates.cols, self.columns_, len(candidates))
+        rows = Rows(x, candidates.item, candidates.row.astype(np.int64), requests.history, requests.now)
+        return self.score_matrix(cast(Any, rows))[:, None]
+
+    def importance(self) -> dict[str, float]:
+        """Share of each column, of the past and of the item in the log loss that shuffling them one by one adds."""
+        self.require_fitted()
+        names = [*self.columns_, "requests.history", "candidates.item"]
+        total = float(self.importance_.sum()) or 1.0
+        return {name: float(value) / total for name, value in zip(names, self.importance_, strict=True)}
+
+    def _judged(self) -> list[str]:
+        return [*super()._judged(), PAST, TARGET]
+
+    def _encoded(self, schema: Schema, x: Any) -> dict[str, Any]:
+        tokens, age, row = self._pasts(x)
+        return {
+            **super()._encoded(schema, x.x),
+            TARGET: torch.from_numpy(self._tokens(x.item)),
+            PAST: ByRequest(tokens, row),
+            AGE: ByRequest(age, row),
+        }
+
+    def _tokens(self, item: Ints) -> Ints:
+        inside = (item >= 0) & (item < len(self.token_))
+        return np.where(inside, self.token_[np.where(inside, item, 0)], UNKNOWN)
+
+    def _pasts(self, x: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens int64[R, L], seconds before now float64[R, L], and the row of these of each row."""
+        used, row = np.unique(x.request, return_inverse=True)
+        known = self.token_ > UNKNOWN
+        past = within(x.history.take(used), known).last(self.config.max_len)
+        place = np.arange(len(past.item)) - past.offsets[past.row]
+        shape = (len(used), max(1, int(past.lengths.max(initial=1))))
+        tokens, age = np.zeros(shape, np.int64), np.zeros(shape)
+        tokens[past.row, place] = self.token_[past.item]
+        age[past.row, place] = x.now[used][past.row] - past.at
+        return torch.from_numpy(tokens), torch.from_numpy(age), torch.from_numpy(row)
+
+
+def dividing(heads: int, dim: int) -> int:
+    """The heads, if they divide D.
+
+    Raises:
+        BadConfig: they do not.
+    """
+    if dim % heads:
+        raise BadConfig(f"{heads} heads do not divide {dim} factors.", hint="Use 1, 2 or 4.", field="heads")
+    return heads
