@@ -232,6 +232,13 @@ def data() -> str:
     for row in registry.rows("reader"):
         found = registry.load(row.name, "reader")
         out += [f"### {row.name}\n", _prose(inspect.getdoc(sys.modules[found.__module__]))]
+    rows = [(f"`{row.name}`", row.about) for row in registry.rows("labelled")]
+    out += [
+        "## Labelled rows\n",
+        "Tables without a catalogue, for click models: `shortlist.data.labelled.load_rows`, `shortlist data load`, "
+        "`python -m benchmarks.ctr --data`. Read where they lie; none is downloaded.\n",
+        _table(("name", "what it is"), rows),
+    ]
     out += ["## Protocols\n", "Named ways to split data, for `sl.split` and `--protocol`.\n"]
     out.append(_table(("name", "in a phrase"), [(f"`{row.name}`", row.about) for row in registry.rows("protocol")]))
     for row in registry.rows("protocol"):

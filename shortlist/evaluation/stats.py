@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Array, Floats
+from shortlist.core.types import Array, Floats, Ints
 
 CELLS = 4_000_000
 """Cells of one block of draws: 32 MB."""
@@ -148,3 +148,69 @@ def _draw_counts(n: int, draws: int, seed: int) -> Iterator[Array]:
         d = min(per_block, draws - start)
         picked = rng.integers(0, max(n, 1), (d, n)) + np.arange(d)[:, None] * n
         yield np.bincount(picked.ravel(), minlength=d * n).reshape(d, n).astype(np.float64)
+
+
+def bootstrap_auc(
+    label: Array, score: Floats, cluster: Ints, *, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of an AUC over all rows, or of the mean AUC of several models over the same rows.
+
+    Clusters (users, requests) are drawn again with all their rows. AUC is no mean over rows, so it is worked out anew
+    for every draw, rows counted as often as their cluster was drawn.
+
+    Args:
+        label: bool or 0/1 [N].
+        score: float[N], or float[N, S] for the mean over S models; ties count half.
+        cluster: int[N], any order; rows of their own: `np.arange(N)`.
+        draws: resamples of the clusters.
+        level: coverage aimed at.
+        seed: source of the draws.
+
+    Returns:
+        (low, high); NaN if no draw has both classes.
+
+    Raises:
+        BadConfig: fewer than 10 draws, a level outside (0, 1), or arrays of different lengths.
+    """
+    if draws < 10 or not 0.0 < level < 1.0:
+        raise BadConfig(f"An interval at level {level} cannot come from {draws} draws.", hint="Use 1000 and 0.95.")
+    if not len(label) == len(score) == len(cluster):
+        raise BadConfig(f"{len(label)} labels, {len(score)} scores and {len(cluster)} clusters do not belong together.")
+    table = np.asarray(score, np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    positive = np.asarray(label) > 0
+    _, dense = np.unique(cluster, return_inverse=True)
+    models = [_Ranks(positive, table[:, column]) for column in range(table.shape[1])]
+    drawn = []
+    # Blocks by rows and not by clusters, because every draw has a weight for each row.
+    for times in _draw_counts(int(dense.max(initial=-1)) + 1, draws, seed):
+        for start in range(0, len(times), step := max(1, CELLS // max(1, len(dense)))):
+            weight = times[start : start + step][:, dense]
+            drawn.append(np.mean([model.auc(weight) for model in models], axis=0))
+    values = np.concatenate(drawn) if drawn else np.empty(0)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(values, [tail, 1.0 - tail])
+    return float(low), float(high)
+
+
+class _Ranks:
+    """One model's rows in the order of their scores, for AUC under many weights."""
+
+    def __init__(self, positive: Array, score: Floats) -> None:
+        self.order = np.argsort(score, kind="stable")
+        value = score[self.order]
+        self.positive = positive[self.order]
+        self.starts = np.flatnonzero(np.r_[True, value[1:] != value[:-1]]) if len(value) else np.empty(0, np.int64)
+
+    def auc(self, weight: Floats) -> Floats:
+        """float64[d] of float64[d, N], weights of rows; NaN where a class has none."""
+        w = weight[:, self.order]
+        ups = np.add.reduceat(np.where(self.positive, w, 0.0), self.starts, axis=1)
+        downs = np.add.reduceat(np.where(self.positive, 0.0, w), self.starts, axis=1)
+        below = np.cumsum(downs, axis=1) - 0.5 * downs
+        pairs = ups.sum(axis=1) * downs.sum(axis=1)
+        won = (ups * below).sum(axis=1)
+        return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1.0), np.nan)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from shortlist.core.errors import BadConfig
-from shortlist.evaluation.stats import bootstrap_intervals, compare_paired
+from shortlist.evaluation import stats
+from shortlist.evaluation.metrics import auc
+from shortlist.evaluation.stats import bootstrap_auc, bootstrap_intervals, compare_paired
 
 
 def test_interval_of_a_constant_is_a_point():
@@ -104,3 +106,53 @@ def test_refuses_users_that_cannot_be_paired():
         compare_paired(np.ones(3), np.ones(4))
     with pytest.raises(BadConfig, match="No user"):
         compare_paired(np.array([np.nan, 1.0]), np.array([1.0, np.nan]), metric="map@10")
+
+
+def test_auc_intervals_agree_with_the_metric_row_by_row():
+    """Every draw is an AUC of rows written out as often as they were drawn."""
+    rng = np.random.default_rng(3)
+    label, score, user = rng.integers(0, 2, 60), rng.integers(0, 12, 60).astype(float), rng.integers(0, 9, 60)
+    times = rng.integers(0, 4, (5, 9)).astype(float)
+    got = stats._Ranks(label > 0, score).auc(times[:, user])
+    for draw, value in zip(times, got, strict=True):
+        rows = np.repeat(np.arange(60), draw[user].astype(int))
+        assert value == pytest.approx(auc(label[rows], score[rows]), abs=1e-12)
+
+
+def test_auc_interval_covers_the_truth_and_knows_that_users_have_many_rows():
+    rng = np.random.default_rng(4)
+    label = rng.integers(0, 2, 1500)
+    score = label + rng.normal(size=1500)
+    low, high = bootstrap_auc(label, score, np.arange(1500))
+    assert low < 0.7602 < high  # of two normals one standard deviation apart
+    assert 3.0 < (high - low) / 0.0121 < 5.0  # Hanley and McNeil's standard error
+    many = np.repeat(np.arange(150), 10)
+    taste = np.repeat(rng.normal(size=150), 10)
+    alike = (rng.uniform(size=1500) < 1 / (1 + np.exp(-2 * taste))).astype(int)
+    apart, together = bootstrap_auc(alike, taste, np.arange(1500)), bootstrap_auc(alike, taste, many)
+    assert together[1] - together[0] > apart[1] - apart[0]
+
+
+def test_auc_interval_of_several_models_is_that_of_their_mean():
+    rng = np.random.default_rng(5)
+    label, score = rng.integers(0, 2, 200), rng.normal(size=200)
+    low, high = bootstrap_auc(label, np.stack([score, -score], 1), np.arange(200))
+    assert low == pytest.approx(0.5)
+    assert high == pytest.approx(0.5)
+
+
+def test_auc_interval_with_nothing_to_compare():
+    assert np.isnan(bootstrap_auc(np.ones(5), np.arange(5.0), np.arange(5))).all()
+    assert np.isnan(bootstrap_auc(np.empty(0), np.empty(0), np.empty(0, int))).all()
+    with pytest.raises(BadConfig, match="belong together"):
+        bootstrap_auc(np.ones(5), np.arange(4.0), np.arange(5))
+    with pytest.raises(BadConfig):
+        bootstrap_auc(np.ones(5), np.arange(5.0), np.arange(5), draws=1)
+
+
+def test_auc_interval_does_not_depend_on_the_block(monkeypatch):
+    rng = np.random.default_rng(6)
+    label, score, user = rng.integers(0, 2, 90), rng.normal(size=90), rng.integers(0, 20, 90)
+    whole = bootstrap_auc(label, score, user, draws=50)
+    monkeypatch.setattr(stats, "CELLS", 200)
+    assert bootstrap_auc(label, score, user, draws=50) == pytest.approx(whole)

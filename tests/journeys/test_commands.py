@@ -140,3 +140,15 @@ def test_features_are_listed_shown_asked_and_kept(shell):
     assert "prior_strength" in out
     _, err = shell.run("features", "show", "ctr", "--pipeline", "mine.toml", code=2)
     assert "ctr_7d" in err
+
+
+@pytest.mark.real_data("criteo-sample")
+def test_labelled_rows_are_described(shell):
+    told = shell.json("data", "load", "criteo-sample")
+    assert told["rows"] == 1999
+    assert told["missing"]["I12"] == 1554
+    out, _ = shell.run("data", "load", "criteo-sample")
+    assert "I12 1554" in out
+    listed = {row["name"]: row["here"] for row in shell.json("data", "list")["rows"]}
+    assert listed["criteo-sample"]
+    assert not listed["avazu"]

@@ -37,9 +37,9 @@ class Parquet:
         for key, stems in (("items", ITEMS), ("users", USERS)):
             file = choose(folder, stems, Parquet.ENDINGS)
             if file is not None:
-                tables[key], origins[key] = _read(folder, file), Origin(folder.where(file))
+                tables[key], origins[key] = read_parquet(folder, file), Origin(folder.where(file))
         data = dataset_from_frames(
-            _read(folder, log),
+            read_parquet(folder, log),
             tables.get("items"),
             tables.get("users"),
             name=name,
@@ -49,7 +49,8 @@ class Parquet:
         return dataclasses.replace(data, notes={"file": log})
 
 
-def _read(folder: Folder, file: str) -> pl.DataFrame:
+def read_parquet(folder: Folder, file: str) -> pl.DataFrame:
+    """One table. Raises: SchemaMismatch when it cannot be read."""
     import polars as pl
 
     try:

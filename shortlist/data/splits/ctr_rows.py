@@ -40,6 +40,19 @@ def ctr_time_811(data: Dataset, *, positive: float | None = None, seed: int = 0)
     return _row_split("ctr-time-811", data, table, user, item, at, label, order, threshold, seed)
 
 
+def cut_811(order: Array, name: str) -> tuple[Ints, Ints, Ints]:
+    """The first 80 %, the next 10 % and the last 10 % of row numbers in an order.
+
+    Raises:
+        EmptyTraining: one of the parts would be empty; names the data.
+    """
+    order = order.astype(np.int64)
+    first, second = int(0.8 * len(order)), int(0.9 * len(order))
+    if first == 0 or second == first or second == len(order):
+        raise EmptyTraining(f"'{name}' has too few rows for three parts.")
+    return order[:first], order[first:second], order[second:]
+
+
 def _labelled(data: Dataset, positive: float | None) -> tuple[str, Ints, Ints, Floats, Array, float | None]:
     shown = data.impressions
     if shown is not None and positive is None:
@@ -61,11 +74,6 @@ def _row_split(
     protocol: str, data: Dataset, table: str, user: Ints, item: Ints, at: Floats, label: Array, order: Ints,
     threshold: float | None, seed: int,
 ) -> RowSplit:  # fmt: skip
-    order = order.astype(np.int64)
-    first, second = int(0.8 * len(order)), int(0.9 * len(order))
-    if first == 0 or second == first or second == len(order):
-        raise EmptyTraining(f"'{data.name}' has too few rows for three parts.")
+    train, valid, test = cut_811(order, data.name)
     options = {"positive": threshold, "table": table, "seed": seed}
-    return RowSplit(
-        protocol, options, data, table, user, item, at, label, order[:first], order[first:second], order[second:]
-    )
+    return RowSplit(protocol, options, data, table, user, item, at, label, train, valid, test)

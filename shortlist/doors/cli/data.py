@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,19 @@ app = typer.Typer(help="Data sets: load, check, split, get, list.", no_args_is_h
 
 @app.command("load")
 def load(name: DataArgument, as_json: Json = False) -> None:
-    """Read a data set and say what is in it."""
+    """Read a data set, or a set of labelled rows, and say what is in it."""
     from shortlist.data.catalog import load as load_data
+    from shortlist.data.labelled import load_rows
+    from shortlist.data.labelled import names as labelled
 
+    if name in labelled():
+        with progress(f"Reading {name}", quiet=as_json):
+            told = load_rows(name).describe()
+        if as_json:
+            print_json(told)
+        else:
+            print_table(f"Labelled rows {name}", ("fact", "value"), [(key, _in_words(told[key])) for key in told])
+        return
     with progress(f"Reading {name}", quiet=as_json):
         data = load_data(name)
     shown = data.impressions
@@ -87,12 +97,21 @@ def get(
 
 @app.command("list")
 def list_data(as_json: Json = False) -> None:
-    """List the data sets known by name and whether they are here."""
+    """List the data sets and sets of labelled rows known by name, and whether they are here."""
     from shortlist.core import registry
     from shortlist.data.catalog import is_here
+    from shortlist.data.labelled import is_here as rows_here
 
     rows = [{"name": row.name, "here": is_here(row.name), "about": row.about} for row in registry.rows("dataset")]
+    rows += [{"name": row.name, "here": rows_here(row.name), "about": row.about} for row in registry.rows("labelled")]
     if as_json:
         print_json({"rows": rows})
     else:
         print_table("Data sets", ("name", "here", "about"), [(r["name"], r["here"], r["about"]) for r in rows])
+
+
+def _in_words(value: Any) -> str:
+    """A list or table of facts on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number}" for name, number in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -30,7 +30,7 @@ class FieldEmbedding(nn.Module):
     Args:
         schema: fitted fields.
         dim: D.
-        scale: standard deviation of the start of tables.
+        scale: standard deviation of the start of tables, and of the vectors of standardised numbers.
         dropout: of projected vectors, which overfit small catalogues.
     """
 
@@ -47,7 +47,11 @@ class FieldEmbedding(nn.Module):
                 parts[field.name] = table(vocab.size, dim, scale)
             else:
                 width = 2 if field.kind == "numeric" else vocab.width
-                parts[field.name] = nn.Sequential(Dropout(dropout), nn.Linear(width, dim, bias=False))
+                projection = nn.Linear(width, dim, bias=False)
+                if field.kind == "numeric":
+                    # As short as the vectors of codes: torch's own start would drown them, most of all in products.
+                    nn.init.normal_(projection.weight, std=scale)
+                parts[field.name] = nn.Sequential(Dropout(dropout), projection)
         self.parts = nn.ModuleDict(parts)
 
     def forward(self, columns: Mapping[str, Tensor]) -> Tensor:

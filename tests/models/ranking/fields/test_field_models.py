@@ -90,6 +90,16 @@ def test_vocabulary_and_scales_come_from_the_rows_that_teach():
     assert any("77" in each["labels"] for each in everything.fields_)
 
 
+def test_many_quantities_start_as_quietly_as_codes():
+    """Sixty numbers make 1,770 pairs: with vectors of usual length the first logits would be in the hundreds."""
+    rng = np.random.default_rng(0)
+    columns = {f"q{n}": rng.normal(size=100) for n in range(60)}
+    label, group = (rng.uniform(size=100) < 0.5).astype(float), np.arange(100)
+    still = {"epochs": 1, "learning_rate": 1e-9, "validation_users": 0}
+    model = FmRanker(**still).fit_rows(columns, label, group, CTX)
+    assert np.ptp(score(model, columns)) < 0.2
+
+
 def test_unknown_codes_add_nothing():
     model = fitted(FmRanker)
     for part in model.module_.modules():

@@ -1,0 +1,55 @@
+"""The table of click models: from a set's files to its AUC, for every sample."""
+
+import numpy as np
+import pytest
+
+from benchmarks import ctr
+from shortlist.evaluation.metrics import auc
+
+QUICK = {"epochs": 2, "batch_size": 1024, "learning_rate": 0.01, "start": 0.1, "factors": 4, "hidden": [8]}
+SAMPLES = [
+    ("adult", "ctr-random-811", "widedeep-tabular"),
+    ("ali-ccp-sample", "published", "ctr-tiny-samples"),
+    ("aliexpress-sample", "published", "ctr-tiny-samples"),
+    ("byterec-sample", "ctr-random-811", "ctr-tiny-samples"),
+    ("clothing-reviews", "ctr-random-811", "widedeep-tabular"),
+    ("criteo-sample", "ctr-random-811", "criteo-sample"),
+    ("douban-sample", "ctr-random-811", "ctr-tiny-samples"),
+    ("kuairand-sample", "ctr-random-811", "ctr-tiny-samples"),
+    ("yidian-sample", "ctr-time-811", "ctr-tiny-samples"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [pytest.param(name, protocol, id=name, marks=pytest.mark.real_data(folder)) for name, protocol, folder in SAMPLES],
+)
+def test_a_sample_from_file_to_auc(name, protocol):
+    """No claim about quality: a few hundred rows cannot carry one."""
+    parts = ctr.prepared(protocol, name)
+    row = ctr.run("deepfm", parts, 0, **QUICK)
+    asked = parts["sizes"][2]
+    assert row["score"].shape == (asked,)
+    assert ((row["score"] > 0) & (row["score"] < 1)).all()
+    assert len(np.unique(row["score"])) > 1
+    assert row["auc"] == pytest.approx(auc(parts["label"][-asked:], row["score"]), abs=1e-4)
+    assert 0 <= row["auc"] <= 1
+    text = ctr.table({"deepfm": [row, row]}, parts, barred=False)
+    assert f"| deepfm | {row['auc']:.4f} (" in text
+
+
+@pytest.mark.real_data("ml-100k")
+def test_columns_of_movielens():
+    parts = ctr.prepared("ctr-random-811")
+    assert list(parts["columns"]) == [
+        "user", "item", "age", "gender", "occupation", "zip", "year", "genre1", "genre2", "genre3",
+    ]  # fmt: skip
+    assert parts["sizes"] == [80_000, 10_000, 10_000]
+    assert parts["label"].mean() == pytest.approx(0.5537, abs=0.0005)
+    assert parts["columns"]["age"].max() == 7
+    assert set(parts["columns"]["gender"]) == {0, 1}
+
+
+def test_every_preset_is_in_the_table():
+    assert len(ctr.presets()) == 23
+    assert set(ctr.TARGETS) <= set(ctr.presets())
