@@ -32,7 +32,7 @@ STAGE_KINDS: Mapping[str, str] = {
     "reranker": "Rerankers: how the list is arranged",
     "effect": "Effects: what happens after the answer",
 }
-MODEL_KINDS: Mapping[str, str] = {"retriever": "Retrievers", "ranker": "Rankers"}
+MODEL_KINDS: Mapping[str, str] = {"retriever": "Retrievers", "ranker": "Rankers", "embedder": "Embedders"}
 SECTIONS: Mapping[str, str] = {"query_hydrator": "query", "merger": "merge"}
 """Sections of a spec that are not called like their registry kind."""
 COMMON: Mapping[str, str] = {

@@ -1,0 +1,1 @@
+"""Embedders: texts to vectors, and vectors as a column of the item table that every neural model can read."""
