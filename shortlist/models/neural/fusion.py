@@ -12,6 +12,17 @@ import torch
 from torch import Tensor, nn
 
 
+class Sum(nn.Module):
+    """All channels added up, as in a factorisation machine."""
+
+    def __init__(self, channels: int, dim: int) -> None:
+        super().__init__()
+
+    def forward(self, vectors: Tensor, present: Tensor) -> Tensor:
+        """See the module."""
+        return (vectors * present.unsqueeze(-1)).sum(-2)
+
+
 class Concat(nn.Module):
     """All channels side by side through one matrix, on top of their mean."""
 
@@ -88,6 +99,7 @@ class Bilinear(nn.Module):
 
 
 FUSIONS: Mapping[str, type[nn.Module]] = {
+    "sum": Sum,
     "concat": Concat,
     "weighted": Weighted,
     "attention": Attention,

@@ -93,7 +93,7 @@ class SequenceConfig(TrainingConfig):
     columns: tuple[str, ...] = ()
     """Item columns that describe an item beside its id: text, lists of text, numbers, or lists of numbers (vectors).
     With them, items without events are scored too."""
-    fusion: Literal["concat", "weighted", "attention", "gated", "bilinear"] = "gated"
+    fusion: Literal["sum", "concat", "weighted", "attention", "gated", "bilinear"] = "gated"
     """How id and columns become one vector."""
     id_dropout: float = Field(default=0.2, ge=0, lt=1)
     """With columns: chance that an item's id is hidden in a step, so that the content learns to stand alone."""
@@ -153,11 +153,14 @@ class SequenceModel(HistoryModel):
         negatives = make_negatives(
             kind, self.n_known_, k, counts, power=c.negative_power, per_row=c.negatives_per_event
         )
-        options = {"calibration": c.calibration} if loss == "gbce" else {}
         return Objective(
             loss, negatives, n_items=self.n_known_, with_log_q=c.log_q, normalise=c.normalise,
-            temperature=c.temperature, **options,
+            temperature=c.temperature, **self.loss_options(loss),
         )  # fmt: skip
+
+    def loss_options(self, loss: str) -> dict[str, Any]:
+        """Further settings of a loss."""
+        return {"calibration": self.config.calibration} if loss == "gbce" else {}
 
     # --- the network -------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,8 @@ class TowerModel(SequenceModel):
 
     Config: ClassVar[type[ModelConfig]] = TowerConfig
     kind_of_task: ClassVar[type[NextItem]] = TowerTask
+    with_norm: ClassVar[bool] = True
+    """Whether what the user's block gives is normed."""
     user_schema_: list[dict[str, Any]]
 
     def restore(self) -> SequenceEncoder:
@@ -174,6 +176,7 @@ class TowerModel(SequenceModel):
             max_len=c.max_len,
             positions=c.positions,
             dropout=c.dropout,
+            norm=self.with_norm,
             output=None if c.tied else self.item_tower(),
             with_bias=c.item_bias,
             schema=Schema.from_state(self.user_schema_) if self.user_schema_ else None,

@@ -10,10 +10,15 @@ from shortlist.core.contracts import Encoder, FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.dataset import Dataset
+from shortlist.models.neural.objectives.losses import LOSSES
 from shortlist.models.neural.objectives.objective import accidental
 from shortlist.models.towers._interests import union
 from shortlist.models.towers.comirec import ComiRec, picked
+from shortlist.models.towers.fm_retrieval import FmRetrieval
 from shortlist.models.towers.mind import Mind
+from shortlist.models.towers.mult_dae import MultDae
+from shortlist.models.towers.sdm import ShortAndLong, starts
+from shortlist.models.towers.simplex import SimpleX
 from shortlist.models.towers.two_tower import TwoTower
 from shortlist.models.towers.youtube_dnn import AgedMean, YoutubeDnn
 from shortlist.testing.models import checked_settings
@@ -50,7 +55,7 @@ def parity(data):
 def test_taste_is_learned_and_strangers_are_served_without_a_refit(row):
     data = two_worlds()
     settings = {"epochs": 20, "factors": 16, "validation_users": 0, "learning_rate": 0.01, "batch_size": 8}
-    if row.name == "mult_vae":
+    if row.name in ("mult_vae", "mult_dae"):
         settings |= {"hidden": 32, "reg": 0.0}
     model = registry.load(row.name, "retriever")(**settings).fit(data, CTX)
     side = parity(data)
@@ -224,3 +229,55 @@ def test_a_longer_history_has_more_interests_and_no_history_reads_another():
 def test_the_same_item_found_twice_keeps_its_best_score():
     hits = union(np.array([0, 0, 0, 1]), np.array([4, 2, 4, 1]), np.array([1.0, 2.0, 3.0, 0.5], np.float32), 2)
     assert (hits.row.tolist(), hits.item.tolist(), hits.score.tolist()) == ([0, 0, 1], [4, 2, 1], [3.0, 2.0, 0.5])
+
+
+def test_simplex_pushes_only_negatives_above_its_margin():
+    model = SimpleX(validation_users=0, margin=0.3, negative_weight=10.0, **TINY).fit(small_log(), CTX)
+    objective = model.objective(model._tokens(small_log().sequences))
+    assert objective.normalise
+    assert objective.options == {"margin": 0.3, "negative_weight": 10.0}
+    loss = LOSSES["ccl"](torch.tensor([0.9]), torch.tensor([[0.2, 0.5, -1.0, 0.3]]), **objective.options)
+    assert loss.item() == pytest.approx(0.1 + 10.0 * 0.2 / 4)
+    assert SimpleX(loss="gbce", **TINY).loss_options("gbce") == {"calibration": 0.75}
+
+
+def test_fm_retrieval_is_the_sum_of_all_products_between_user_and_item():
+    model = FmRetrieval(columns=("category",), user_columns=("segment",), **TINY).fit(small_log(), CTX)
+    data, net = small_log(), model.module_
+    request = Requests.of([3], now=9e9, history=History.of([[1, 2]]))
+    past = net.items.ids.weight[torch.from_numpy(model.token_[[1, 2]])]
+    category = net.items.content({"category": net.items.column_category[torch.from_numpy(model.token_[[1, 2]])]})[:, 0]
+    segment = net.fields({"segment": torch.from_numpy(model.userwise_segment_[[3]])})[0, 0]
+    item = int(model.token_[5])
+    own = [net.output.ids.weight[item], net.output.content({"category": net.output.column_category[[item]]})[0, 0]]
+    codes = [past[0] / 2, past[1] / 2, category[0] / 2, category[1] / 2, segment]
+    expected = sum((u @ i).item() for u in codes for i in own) + net.bias[item].item()
+    assert model.score_block(request)[0, 5] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert data.n_items == model.n_items_
+
+
+def test_mult_dae_has_no_gaussian():
+    model = MultDae(epochs=1, hidden=8, factors=4, validation_users=0).fit(small_log(), CTX)
+    assert model.module_.code.out_features == 4
+    x = torch.zeros(2, model.n_known_)
+    assert model.module_(x)[1].tolist() == [0.0, 0.0]
+
+
+def test_sdm_tells_this_session_from_all_before_it():
+    mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+    dt = torch.tensor([[0.0, 10.0, 5000.0, 5010.0, 9000.0], [0.0, 10.0, 20.0, 0.0, 0.0]])
+    assert starts(mask, dt, 3600.0)[0].tolist() == [0, 0, 2, 2, 4]
+    assert starts(mask, dt, 3600.0)[1, :3].tolist() == [0, 0, 0]
+    assert not starts(mask, None, 3600.0).any()
+    torch.manual_seed(0)
+    block = ShortAndLong(8, heads=2, pause=3600.0, dropout=0.0).eval()
+    x = torch.randn(2, 5, 8)
+    whole = block(x, mask, dt)
+    torch.testing.assert_close(block(x[:, :3], mask[:, :3], dt[:, :3]), whole[:, :3], msg="the future is never seen")
+    other = x.clone()
+    other[0, 0], other[0, 1] = x[0, 1], x[0, 0]
+    swapped = block(other, mask, dt)
+    torch.testing.assert_close(swapped[0, 2:], whole[0, 2:], msg="before this session order does not count")
+    assert not torch.allclose(swapped[0, 1], whole[0, 1])
+    alone = block(x[:1, 2:4], mask[:1, 2:4], dt[:1, 2:4])
+    assert not torch.allclose(alone[0, 1], whole[0, 3]), "the long past counts"
