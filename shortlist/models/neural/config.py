@@ -25,6 +25,9 @@ class TrainingConfig(ModelConfig):
     embedding_optimiser: Literal["adam", "adagrad"] = "adam"
     """How embedding rows move: adam keeps two numbers per weight, adagrad one per row (for huge tables). Rows that a
     step does not touch stay as they are under both."""
+    average_passes: float = Field(default=0.0, ge=0)
+    """Passes over which a running mean of the weights looks back, which is validated and kept in their place; 0 keeps
+    the weights of the last step."""
     patience: int = Field(default=10, ge=1)
     """Validations without a better figure before training stops."""
     validate_every: int = Field(default=1, ge=1)

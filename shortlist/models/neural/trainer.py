@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from shortlist.core.errors import BadConfig, StageError
 from shortlist.models.neural.checkpoint import Checkpoint
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.optimiser import clip, make_optimisers
+from shortlist.models.neural.running_mean import RunningMean
 
 Batch = dict[str, Tensor]
 
@@ -146,6 +147,7 @@ class _Run:
         self.report = Report()
         self.best: dict[str, Tensor] = {}
         self.stale = 0
+        self.mean: RunningMean | None = None
 
     def go(self) -> Report:
         """All epochs, or fewer."""
@@ -157,25 +159,32 @@ class _Run:
                     part.sparse = False
         net: Any = torch.compile(module) if config.compile else module
         optimisers = make_optimisers(module, config)
+        kept: list[Any] = [*optimisers]
+        if config.average_passes > 0:
+            self.mean = RunningMean([p for p in module.parameters() if p.requires_grad], config.average_passes)
+            kept.append(self.mean)
         scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "float16")
         began = time.process_time()
-        first = self._resume(optimisers)
+        first = self._resume(kept)
         spent = report.core_seconds
         for epoch in range(first, self.epochs + 1):
             if report.stopped != "epochs":
                 break
             loss = self._epoch(net, optimisers, scaler, epoch)
             report.epochs, report.core_seconds = epoch, spent + time.process_time() - began
-            self._judge(epoch, loss)
+            with nullcontext() if self.mean is None else self.mean.in_place():
+                self._judge(epoch, loss)
             if config.max_core_seconds is not None and report.core_seconds >= config.max_core_seconds:
                 report.stopped = "budget"
             if self.checkpoint is not None and self.part[0] == 0:
-                self.checkpoint.write(module, optimisers, self.best, {**vars(report), "stale": self.stale})
+                self.checkpoint.write(module, kept, self.best, {**vars(report), "stale": self.stale})
             self.ctx.progress(epoch, self.epochs)
         if self.best:
             module.load_state_dict(self.best)
         else:
             report.best_epoch = report.epochs
+            if self.mean is not None:
+                self.mean.put()
         module.to("cpu").eval()
         return report
 
@@ -225,6 +234,10 @@ class _Run:
             for optimiser in optimisers:
                 scaler.step(optimiser)
             scaler.update()
+            if self.mean is not None:
+                self.mean.step()
+        if self.mean is not None:
+            self.mean.end_pass()
         return total / max(1, terms)
 
     def _judge(self, epoch: int, loss: float) -> None:

@@ -98,8 +98,10 @@ def test_a_seed_fixes_everything_and_the_global_generator_is_left_alone():
     assert not torch.equal(other.line.weight, nets[1].line.weight)
 
 
-def test_interrupted_training_resumes_to_the_same_result(tmp_path):
-    figures, config = [0.1, 0.2, 0.3, 0.25, 0.2, 0.1], TrainingConfig(epochs=6, learning_rate=0.05)
+@pytest.mark.parametrize("average_passes", [0.0, 1.5])
+def test_interrupted_training_resumes_to_the_same_result(tmp_path, average_passes):
+    figures = [0.1, 0.2, 0.3, 0.25, 0.2, 0.1]
+    config = TrainingConfig(epochs=6, learning_rate=0.05, average_passes=average_passes)
     whole = build(lambda: Net(0.3), 1)
     report = train(whole, Line(figures), config, CTX)
 
@@ -119,6 +121,43 @@ def test_interrupted_training_resumes_to_the_same_result(tmp_path):
     assert task.asked == 2, "passes 5 and 6 only"
     assert (again.best_epoch, again.epochs, again.history) == (report.best_epoch, report.epochs, report.history)
     assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
+
+
+def test_a_running_mean_is_kept_instead_of_the_last_weights(tmp_path):
+    def weights(**settings):
+        net = build(lambda: Net(), 1)
+        train(net, Line(), TrainingConfig(epochs=1, learning_rate=0.05, **settings), CTX)
+        return net.line.weight.detach().clone()
+
+    first = weights()
+    assert torch.equal(weights(average_passes=1.0), first), "the mean starts after the first pass"
+    seen, net = [], build(lambda: Net(), 1)
+    # Four steps a pass; the plain net is stopped after every step of the second pass by a task of that length.
+    for steps in range(1, 5):
+        short, one = Line(), build(lambda: Net(), 1)
+        whole = short.batches
+        short.batches = lambda epoch, rng, n=steps, all_=whole: list(all_(epoch, rng))[: 4 if epoch == 1 else n]
+        train(one, short, TrainingConfig(epochs=2, learning_rate=0.05), CTX)
+        seen.append(one.line.weight.detach().clone())
+    train(net, Line(), TrainingConfig(epochs=2, learning_rate=0.05, average_passes=1e9), CTX)
+    torch.testing.assert_close(net.line.weight, torch.stack([first, *seen]).mean(0))
+    near = build(lambda: Net(), 1)
+    train(near, Line(), TrainingConfig(epochs=2, learning_rate=0.05, average_passes=1e-9), CTX)
+    torch.testing.assert_close(near.line.weight, seen[-1])
+
+
+def test_validation_asks_the_mean_and_training_goes_on_from_the_weights():
+    config = TrainingConfig(epochs=3, learning_rate=0.05)
+    plain, mean, asked = build(lambda: Net(), 1), build(lambda: Net(), 1), []
+    task = Line()
+    task.validate = lambda module: asked.append(module.line.weight.detach().clone()) or float(len(asked))
+    train(mean, task, config.model_copy(update={"average_passes": 2.0}), CTX)
+    train(plain, Line(), config, CTX)
+    assert torch.equal(mean.line.weight, asked[-1])
+    assert not torch.equal(mean.line.weight, plain.line.weight)
+    last = build(lambda: Net(), 1)
+    train(last, Line(), config.model_copy(update={"average_passes": 1e-9}), CTX)
+    torch.testing.assert_close(last.line.weight, plain.line.weight)
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
