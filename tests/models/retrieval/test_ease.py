@@ -1,5 +1,7 @@
 """EASE against its definition, and the guard that keeps it from exhausting memory."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,24 @@ def test_weights_solve_the_constrained_ridge_regressions():
     gradient = x.T @ (x @ weights - x) + 7.0 * weights
     np.fill_diagonal(gradient, 0.0)
     assert np.abs(gradient).max() < 1e-3
+
+
+def test_dropout_is_the_mean_over_every_way_of_hiding_past_items():
+    data = dataset_of([(u, i, 1) for u in range(9) for i in range(6) if (u * 5 + i * i) % 3], n_users=9, n_items=6)
+    x = data.matrix().toarray().astype(np.float64)
+    kept = 0.6
+    weights = Ease(reg=2.0, dropout=1 - kept).fit(data).weights_.astype(np.float64)
+    inner, outer = np.zeros((6, 6)), np.zeros((6, 6))
+    for mask in itertools.product((0.0, 1.0), repeat=6):
+        seen = x * np.array(mask)
+        chance = np.prod(np.where(np.array(mask) > 0, kept, 1 - kept))
+        inner += chance * seen.T @ seen
+        outer += chance * seen.T @ x
+    # The least mean error has weights 1 / kept times ours, a factor that changes no order.
+    scaled = weights / kept
+    gradient = inner @ scaled + 2.0 * kept**2 * scaled - outer
+    np.fill_diagonal(gradient, 0.0)
+    assert np.abs(gradient).max() < 1e-5
 
 
 def test_items_nobody_had_are_no_candidates():
