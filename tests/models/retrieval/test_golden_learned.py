@@ -4,8 +4,6 @@
 event from the fit; in both it belongs to the history at test time.
 """
 
-import time
-
 import numpy as np
 import pytest
 
@@ -20,14 +18,10 @@ GEOMETRIC = {"window": 20, "gap_power": 0.5, "beta": 0.2, "order_weight": 1.0, "
 
 
 def measured(name, parts, *, seed=0, **config):
-    """Recall, NDCG and MAP at 10, and the seconds of a second fit (the first may compile)."""
-    context = FitContext(seed=seed, threads=2)
-    create(name, **config).fit(parts.fit_on, context)
-    start = time.perf_counter()
-    model = create(name, **config).fit(parts.fit_on, context)
-    seconds = time.perf_counter() - start
+    """Recall, NDCG and MAP at 10."""
+    model = create(name, **config).fit(parts.fit_on, FitContext(seed=seed, threads=2))
     found = evaluate(model, parts, k=10, metrics=("recall", "ndcg", "map"), intervals=0).metrics
-    return found["recall@10"], found["ndcg@10"], found["map@10"], seconds
+    return found["recall@10"], found["ndcg@10"], found["map@10"]
 
 
 def protocol(name, **options):
@@ -45,10 +39,9 @@ def movies():
 @pytest.mark.golden
 @pytest.mark.real_data("ml-100k")
 def test_ease_on_movielens_100k(movies):
-    recall, ndcg, _, seconds = measured("ease", movies, reg=100.0)
+    recall, ndcg, _ = measured("ease", movies, reg=100.0)
     assert recall == pytest.approx(0.1485, abs=0.002)
     assert ndcg == pytest.approx(0.0723, abs=0.002)
-    assert seconds < 5
 
 
 @pytest.mark.golden
@@ -65,10 +58,9 @@ def test_ease_on_movielens_100k(movies):
     ],
 )
 def test_floors_on_movielens_100k(movies, name, config, least_recall, least_ndcg):
-    recall, ndcg, _, seconds = measured(name, movies, **config)
+    recall, ndcg, _ = measured(name, movies, **config)
     assert recall >= least_recall
     assert ndcg >= least_ndcg
-    assert seconds < 5
 
 
 @pytest.mark.golden
@@ -76,17 +68,16 @@ def test_floors_on_movielens_100k(movies, name, config, least_recall, least_ndcg
 @pytest.mark.parametrize(("strict", "least_recall", "least_ndcg"), [(False, 0.094, 0.060), (True, 0.083, 0.052)])
 @pytest.mark.parametrize("config", [{}, {**GEOMETRIC, "decay": 0.5}], ids=["default", "geometric"])
 def test_trails_on_beauty(strict, config, least_recall, least_ndcg):
-    recall, ndcg, _, seconds = measured("trails", protocol("beauty", strict=strict), **config)
+    recall, ndcg, _ = measured("trails", protocol("beauty", strict=strict), **config)
     assert recall >= least_recall
     assert ndcg >= least_ndcg
-    assert seconds < 5
 
 
 @pytest.mark.golden
 @pytest.mark.real_data("book-synthetic")
 def test_als_is_within_two_users_of_the_book():
     found = measured("als", protocol("book-synthetic"), factors=32, reg=0.1, alpha=40.0, epochs=15)
-    assert found[:3] == pytest.approx((0.087, 0.041, 0.028), abs=2 / 300)
+    assert found == pytest.approx((0.087, 0.041, 0.028), abs=2 / 300)
 
 
 @pytest.mark.golden

@@ -128,8 +128,8 @@ def test_published_split_of_gowalla(checkins, name):
 def test_ease_on_the_published_split_of_gowalla(checkins):
     """A quarter of an hour of one core and 7.5 GB; floors are the published figures.
 
-    reg and dropout were chosen on a fifth of the train part and its 12,000 most visited places. Without dropout the same
-    run gives .1764/.1466.
+    reg and dropout were chosen on a fifth of the train part and its 12,000 most visited places. Without dropout the
+    same run gives .1764/.1466.
     """
     if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < 9e9:
         pytest.skip("EASE on 40,981 places needs 9 GB of free memory")
