@@ -45,16 +45,19 @@ class Shown:
         row: int64[N], the request of each row.
         item: int64[N].
         data: vocabularies and tables of items and users, or None; its events lie in no row's past and are not read.
+        position: int64[N], place of each row in its list as shown, from 0; None where nothing was really shown.
     """
 
     requests: Requests
     row: Ints
     item: Ints
     data: Dataset | None = None
+    position: Ints | None = None
 
     def take(self, rows: Array) -> Shown:
         """Rows chosen by a bool[N] mask or by row numbers; the requests stay."""
-        return Shown(self.requests, self.row[rows], self.item[rows], self.data)
+        position = None if self.position is None else self.position[rows]
+        return Shown(self.requests, self.row[rows], self.item[rows], self.data, position)
 
 
 @runtime_checkable

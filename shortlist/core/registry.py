@@ -128,6 +128,7 @@ ROWS: tuple[Row, ...] = (
     Row("merger", "snake", "shortlist.pipeline.stages.merging.snake:Snake", "sources take turns, there and back"),
     Row("merger", "union", "shortlist.pipeline.stages.merging.union:Union", "everything any source named"),
     Row("metric", "auc", "shortlist.evaluation.metrics:auc", "chance that a clicked row scores above one that was not"),
+    Row("metric", "brier", "shortlist.evaluation.metrics:brier", "squared difference of probability and click"),
     Row("metric", "calibration_error", "shortlist.evaluation.metrics:calibration_error", "gap between predicted and observed click rate"),
     Row("metric", "calibration_js", "shortlist.evaluation.metrics:calibration_js", "how far the list's mix of categories is from the user's, 0 to 1"),
     Row("metric", "calibration_kl", "shortlist.evaluation.metrics:calibration_kl", "how far the list's mix of categories is from the user's, in nats"),

@@ -19,7 +19,16 @@ from shortlist.core.errors import ShortlistError
 from shortlist.core.types import Array, Candidates, Floats, Ints
 from shortlist.data.dataset import Impressions
 from shortlist.data.splits import Split
-from shortlist.evaluation.metrics import auc, auc_by_chance, calibration_error, gauc, log_loss, normalised_entropy
+from shortlist.evaluation.metrics import (
+    auc,
+    auc_by_chance,
+    brier,
+    calibration_error,
+    gauc,
+    log_loss,
+    normalised_entropy,
+    reliability,
+)
 from shortlist.evaluation.result import plain
 from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.pipeline import Pipeline
@@ -59,6 +68,7 @@ def judge_rankers(
         out[label] = {
             "rows": len(rows),
             **_figures(rows.label, score, user, rows.group),
+            "reliability": reliability(rows.label, score).to_dict() if _probabilities(score) else None,
             "columns": {name: plain(auc(rows.label, rows.columns[name])) for name in columns},
             "shuffled": shuffled_labels(ranker, rows, ctx),
         }
@@ -90,7 +100,8 @@ def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[st
     label[half], label[~half] = rng.permutation(label[half]), rng.permutation(label[~half])
     if not _both(label[half]) or not _both(label[~half]):
         return None
-    twin = type(ranker)(**ranker.get_params())
+    # A curve cannot be learned from labels that mean nothing, and would change no order.
+    twin = type(ranker)(**{**ranker.get_params(), "calibration": "none"})
     mixed = replace(rows, label=label)
     _fit(twin, mixed.take(half), ranker.columns_, ctx)
     judged = mixed.take(~half)
@@ -106,11 +117,17 @@ def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str,
         "uauc": gauc(label, score, user, weight="plain"),
         "impression_auc": gauc(label, score, group, weight="plain"),
     }
-    if len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1:
+    if _probabilities(score):
         figures["log_loss"] = log_loss(label, score)
         figures["normalised_entropy"] = normalised_entropy(label, score)
+        figures["brier"] = brier(label, score)
         figures["calibration_error"] = calibration_error(label, score)
     return {name: plain(value) for name, value in figures.items()}
+
+
+def _probabilities(score: Floats) -> bool:
+    """Whether the scores can be probabilities; a rank loss gives others."""
+    return bool(len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1)
 
 
 def _careless_rows(

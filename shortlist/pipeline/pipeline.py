@@ -9,25 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import BadSpec, EmptyTraining, NotFitted, nearest_hint
-from shortlist.core.registry import create, find
+from shortlist.core.errors import EmptyTraining, NotFitted
+from shortlist.core.registry import find
 from shortlist.pipeline.build import build, offline_world, unmet
 from shortlist.pipeline.frames import list_frame, make_requests
 from shortlist.pipeline.reasons import reasons
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec, load_spec
-from shortlist.pipeline.training import feature_columns, latest, pseudo_impressions, training_rows
+from shortlist.pipeline.teaching import Taught, fit_retrievers, shown_in, teach
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from shortlist.data.dataset import Dataset, Impressions
+    from shortlist.data.dataset import Dataset
     from shortlist.stores.base import Ledger
 
 
@@ -106,7 +103,7 @@ class Pipeline:
             )
         self.models, self.notes, self.seconds, self._runner = {}, {}, {}, None
         world = offline_world(train)
-        extra = ("impressions",) if _shown(train) is not None else ()
+        extra = ("impressions",) if shown_in(train) is not None else ()
         wanted: dict[str, list[ModelSpec]] = {kind: [] for kind in MODEL_KINDS}
         for model in self.spec.model:
             missing = unmet(model.when, world, extra)
@@ -114,10 +111,14 @@ class Pipeline:
                 self.notes[model.label] = f"left out: needs {missing}"
             else:
                 wanted[find(model.use, *MODEL_KINDS).kind].append(model)
-        rankers = self._teach(wanted["ranker"], wanted["retriever"], train, ctx, ledger) if wanted["ranker"] else {}
+        taught = Taught()
+        if wanted["ranker"]:
+            taught = teach(self.spec, wanted["ranker"], wanted["retriever"], train, ctx, ledger)
+        self.notes |= taught.notes
         shared = {m.label: fitted[m.label] for m in wanted["retriever"] if fitted and m.label in fitted}
         missing_ones = [model for model in wanted["retriever"] if model.label not in shared]
-        self.models = {**shared, **self._retrievers(missing_ones, train, ctx), **rankers}
+        self.models = {**shared, **fit_retrievers(missing_ones, train, ctx, self.seconds), **taught.models}
+        self.seconds |= taught.seconds
         self.data = train
         self._runner = build(self.spec, offline_world(train, self.models))
         return self
@@ -186,74 +187,3 @@ class Pipeline:
         ]
         fields = {"code": pl.String, "source": pl.String, "item_id": pl.String, "weight": pl.Float64}
         return frame.with_columns(pl.Series("reasons", said, pl.List(pl.Struct(fields))))
-
-    def _retrievers(self, models: list[ModelSpec], data: Dataset, ctx: FitContext) -> dict[str, Any]:
-        fitted = {}
-        for model in models:
-            began = perf_counter()
-            fitted[model.label] = create(model.use, *MODEL_KINDS, **model.config).fit(data, ctx)
-            self.seconds[model.label] = perf_counter() - began
-        return fitted
-
-    def _teach(
-        self, rankers: list[ModelSpec], retrievers: list[ModelSpec], train: Dataset, ctx: FitContext, ledger: Any
-    ) -> dict[str, Any]:
-        """The rankers, each taught by what came after the cut with models that know only what came before."""
-        rules = self.spec.training
-        shown = _shown(train)
-        cut = float(np.quantile(train.interactions.at if shown is None else shown.at, 1.0 - rules.holdout))
-        before = train.before(cut)
-        if before.n_events == 0:
-            self.notes |= {model.label: "left out: nothing happened before the held-out part" for model in rankers}
-            return {}
-        models = self._retrievers(retrievers, before, ctx)
-        runner = build(self.spec, offline_world(train, models), until="scorer")
-        if shown is None:
-            shown = pseudo_impressions(
-                runner,
-                train,
-                after=cut,
-                most=rules.max_impressions,
-                candidates=rules.candidates,
-                seed=ctx.seed,
-            )
-        else:
-            shown = latest(shown, after=cut, most=rules.max_impressions)
-        rows = training_rows(runner, train, shown, ledger=ledger)
-        if not rows.label.any() or rows.label.all():
-            self.notes |= {model.label: "left out: the held-out part has no choices to learn from" for model in rankers}
-            return {}
-        fitted = {}
-        for model in rankers:
-            began = perf_counter()
-            columns = _available(model, runner, tuple(rows.columns))
-            ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
-            learned = {name: rows.columns[name] for name in columns}
-            ranker.fit_rows(learned, rows.label, rows.group, ctx, shown=rows.shown)
-            if not any(ranker.importance().values()):
-                # It would give every row the same score and put lists in the order of item ids.
-                self.notes[model.label] = f"left out: found nothing to learn in {len(rows)} shown items"
-                continue
-            fitted[model.label] = ranker
-            self.seconds[model.label] = perf_counter() - began
-        return fitted
-
-
-def _shown(data: Dataset) -> Impressions | None:
-    """The impressions, or None where there are none."""
-    return data.impressions if data.impressions is not None and len(data.impressions) else None
-
-
-def _available(model: ModelSpec, runner: Runner, have: tuple[str, ...]) -> tuple[str, ...]:
-    """The ranker's columns that exist here; those of stages that were left out are dropped, others are mistakes."""
-    asked = tuple(model.config.get("columns", ())) or have
-    for name in asked:
-        if name not in have and name not in runner.absent:
-            known = feature_columns(runner)
-            why = "is not one number per row" if name in known else "no hydrator provides"
-            raise BadSpec(
-                f"Model '{model.label}' asks for the column '{name}', which {why}.",
-                hint=nearest_hint(name, have),
-                field="columns",
-            )
-    return tuple(name for name in asked if name in have)

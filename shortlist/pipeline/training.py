@@ -113,7 +113,8 @@ def training_rows(
     if ledger is not None and impressions.request is not None:
         logged = _take_logged(numeric, table, impressions.request, ledger, runner.spec.hash, data)
     group = table.row.astype(np.int64)
-    return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data), logged)
+    position = _positions(table, impressions, data.n_items)
+    return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data, position), logged)
 
 
 def pseudo_impressions(
@@ -188,6 +189,15 @@ def _take_logged(
 
 def _filters(runner: Runner) -> tuple[str, ...]:
     return tuple(stage.name for section in ("early", "filter") for stage in runner.stages[section])
+
+
+def _positions(table: Candidates, impressions: Impressions, n_items: int) -> Ints:
+    """int64[N], first place of the row's item in its impression."""
+    width = max(1, n_items)
+    keys, first = np.unique(impressions.row * width + impressions.item, return_index=True)
+    at = first[np.searchsorted(keys, table.row.astype(np.int64) * width + table.item)]
+    places: Ints = at - impressions.offsets[table.row]
+    return places
 
 
 def _labels(table: Candidates, impressions: Impressions, n_items: int) -> Floats:

@@ -430,6 +430,27 @@ def ranker_same_seed_same_scores(make: Make) -> None:
     assert one.score(requests, table).tolist() == two.score(requests, table).tolist()
 
 
+def ranker_is_calibrated_where_asked(make: Make) -> None:
+    """With `calibration` its scores are probabilities by a curve that is saved, in the order they had without it."""
+    columns, label, group = ranking_rows()
+    shown = shown_at_random(group)
+    model = make()
+    model.set_params(calibration="platt", calibration_share=0.5)
+    model.fit_rows(columns, label, group, CTX, shown=shown)
+    fresh, _, rows = ranking_rows(n_requests=20, seed=9)
+    asked = shown_at_random(rows, seed=9)
+    table = Candidates(rows.astype(np.int32), asked.item, 20, fresh)
+    found = model.score(asked.requests, table)[:, 0]
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        assert type(model).load(Path(folder)).score(asked.requests, table)[:, 0].tolist() == found.tolist()
+    del model.calibration_
+    before = model.score(asked.requests, table)[:, 0]
+    assert ((found >= 0) & (found <= 1)).all()
+    assert found.tolist() != before.tolist()
+    assert np.diff(found[np.argsort(before, kind="stable")]).min() >= 0
+
+
 def ranker_refuses_before_fit(make: Make) -> None:
     """Raises NotFitted."""
     _, requests, table = _ranker(make)
@@ -445,6 +466,7 @@ RANKER_CHECKS: Mapping[str, Check] = {
         ranker_saves_and_loads,
         ranker_names_a_missing_column,
         ranker_same_seed_same_scores,
+        ranker_is_calibrated_where_asked,
         ranker_refuses_before_fit,
     )
 }

@@ -161,6 +161,23 @@ def test_leak_free_figure_stands_beside_the_leaky_one_and_its_name(replay):
     assert shuffled["low"] < shuffled["auc"] < shuffled["high"]
 
 
+def test_the_report_says_whether_probabilities_come_true(replay):
+    ranker = replay.ranker["ranker"]
+    curve = ranker["reliability"]
+    assert sum(curve["rows"]) == ranker["rows"]
+    assert np.diff(curve["predicted"]).min() > 0
+    gaps = np.abs(np.subtract(curve["predicted"], curve["observed"]))
+    assert np.average(gaps, weights=curve["rows"]) == pytest.approx(ranker["calibration_error"])
+    assert 0 < ranker["brier"] < 0.2
+
+
+def test_a_calibrated_ranker_is_judged_like_any_other(newsroom):
+    spec = load_spec("home").with_overrides({"model.ranker.calibration": "isotonic"})
+    ranker = backtest(spec, replay_split(newsroom), leaky=False, intervals=10).ranker["ranker"]
+    assert ranker["calibration_error"] < 0.025
+    assert ranker["shuffled"]["low"] < ranker["shuffled"]["auc"] < ranker["shuffled"]["high"]
+
+
 def test_report_is_json(replay):
     report = replay.to_dict()
     assert json.loads(json.dumps(report, allow_nan=False)) == report

@@ -75,6 +75,13 @@ def test_a_whole_pipeline_is_replayed(shell, shop_csv):
     assert "better for" in err
 
 
+def test_charts_are_drawn_where_asked(shell):
+    out, err = shell.run("eval", "backtest", "home", "--data", "newsroom", "--plots", "charts")
+    assert "come true" in out
+    assert "Brier" in err or "brier" in err
+    assert (shell.folder / "charts/reliability.svg").read_text().startswith("<svg")
+
+
 def test_a_bundle_is_shown(shell, shop_csv):
     made = shell.json("train", "--data", shop_csv)
     manifest = json.loads(shell.run("bundle", "show", made["bundle"])[0])

@@ -146,7 +146,7 @@ def test_assembled_from_parts_gives_the_same_lists(home, shop):
 
 def test_the_ranker_is_taught_by_models_that_have_not_seen_the_answers(shop, monkeypatch):
     """While rows are made, the retrievers must know only what lies before the held-out part."""
-    from shortlist.pipeline import pipeline as module
+    from shortlist.pipeline import teaching as module
 
     seen = []
     original = module.training_rows

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shortlist.doors.cli.options import Data, Json, K, Seed
 from shortlist.doors.cli.output import print_json, print_table, progress
-from shortlist.doors.cli.reports import print_backtest, print_leaderboard
+from shortlist.doors.cli.reports import print_backtest, print_leaderboard, save_charts
 
 app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest.", no_args_is_help=True)
 
 Protocol = Annotated[str, typer.Option("--protocol", help="Named protocol.")]
+Plots = Annotated[Path | None, typer.Option("--plots", help="Also write charts (SVG) into this folder.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fit on all but the last two events of each user.")]
 
 DATA, PROTOCOL, MODELS, LENGTH = "newsroom", "leave-last-out", "trails,ease,als", 10
@@ -95,6 +97,7 @@ def backtest(
     data: Data = DATA,
     k: K = LENGTH,
     seed: Seed = 0,
+    plots: Plots = None,
     as_json: Json = False,
 ) -> None:
     """Replay the end of the log through a whole pipeline: candidates alone against everything, and the ranker's AUC."""
@@ -108,3 +111,9 @@ def backtest(
         print_json(report)
     else:
         print_backtest(report)
+    if plots is not None:
+        from shortlist.evaluation.plots import reliability_chart
+
+        curves = {name: found["reliability"] for name, found in report["ranker"].items() if found["reliability"]}
+        title = f"Reliability, pipeline {pipeline} on {data}"
+        save_charts(plots, {"reliability": reliability_chart(curves, title=title)} if curves else {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from shortlist.doors.cli.output import console, note, print_table
@@ -62,8 +64,24 @@ def print_backtest(report: dict[str, Any]) -> None:
             table.append((leaky["name"], leaky["auc"], leaky["gauc"], leaky["impression_auc"]))
         title = f"Ranker '{label}' on {ranker['rows']} shown items after the cut"
         print_table(title, ("figure", "AUC", "gAUC by user", "AUC by impression"), table)
+        curve = ranker.get("reliability")
+        if curve:
+            figures = [(name.replace("_", " "), ranker[name]) for name in ("normalised_entropy", "brier")]
+            figures.append(("calibration error", ranker["calibration_error"]))
+            note(f"Ranker '{label}': " + ", ".join(f"{name} {value:.4f}" for name, value in figures) + ".")
+            bins = list(zip(*(curve[name] for name in ("predicted", "observed", "low", "high", "rows")), strict=True))
+            columns = ("predicted", "clicked", "95 % low", "95 % high", "rows")
+            print_table(f"Do the probabilities of '{label}' come true", columns, bins)
     for label, why in report["pipeline"]["left_out"].items():
         note(f"Model '{label}' {why}.")
+
+
+def save_charts(folder: Path, charts: Mapping[str, str]) -> None:
+    """Write charts and say where."""
+    from shortlist.evaluation.plots import save
+
+    for path in save(folder, charts):
+        note(f"Wrote {path}.")
 
 
 def print_findings(title: str, report: dict[str, Any]) -> None:

@@ -20,12 +20,15 @@ from shortlist.evaluation.metrics.beyond import (
     serendipity,
 )
 from shortlist.evaluation.metrics.classification import (
+    Reliability,
     auc,
     auc_by_chance,
+    brier,
     calibration_error,
     gauc,
     log_loss,
     normalised_entropy,
+    reliability,
 )
 from shortlist.evaluation.metrics.core import Truth, match_slates
 from shortlist.evaluation.metrics.ranking import (
@@ -40,10 +43,12 @@ from shortlist.evaluation.metrics.ranking import (
 from shortlist.evaluation.metrics.rating import mae, rmse
 
 __all__ = [
+    "Reliability",
     "Truth",
     "auc",
     "auc_by_chance",
     "average_precision",
+    "brier",
     "calibration_error",
     "calibration_js",
     "calibration_kl",
@@ -64,6 +69,7 @@ __all__ = [
     "precision",
     "recall",
     "reciprocal_rank",
+    "reliability",
     "rmse",
     "serendipity",
 ]

@@ -1,4 +1,4 @@
-"""Predictions of a click, row by row: AUC, AUC within groups, log loss, normalised entropy, calibration error.
+"""Predictions of a click, row by row: AUC, AUC within groups, log loss, Brier score, normalised entropy, calibration.
 
 Labels are 0 or 1. AUC counts an undecided pair as half, so a constant score gives exactly .5 and can never win. A
 score that is NaN is a refusal to answer and ranks below every number. Cost: one sort.
@@ -6,12 +6,16 @@ score that is NaN is a refusal to answer and ranks below every number. Cost: one
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, Ints
 
 EPSILON = 1e-12
+Z = 1.959964
+"""Standard errors on either side of a 95 % interval."""
 
 
 def auc(label: Array, score: Floats) -> float:
@@ -84,8 +88,23 @@ def normalised_entropy(label: Array, probability: Floats) -> float:
     return log_loss(label, probability) / float(base)
 
 
+def brier(label: Array, probability: Floats) -> float:
+    """Mean squared difference of probability and click. Returns: in [0, 1]; 0 is certain and right.
+
+    It rewards order and calibration together: always predicting the base rate r costs r(1 - r).
+
+    Args:
+        label: bool or 0/1 [N].
+        probability: float[N] in [0, 1].
+    """
+    positive, p = _rows(label, probability)
+    return float(np.mean((p - positive) ** 2)) if len(p) else float("nan")
+
+
 def calibration_error(label: Array, probability: Floats, *, bins: int = 10) -> float:
     """Mean gap between predicted and observed rate over bins of equal size. Returns: in [0, 1]; 0 is calibrated.
+
+    Also known as expected calibration error (ECE), here with bins of equal numbers of rows.
 
     Args:
         label: bool or 0/1 [N].
@@ -95,16 +114,64 @@ def calibration_error(label: Array, probability: Floats, *, bins: int = 10) -> f
     positive, p = _rows(label, probability)
     if len(p) == 0:
         return float("nan")
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
-    bin_of = np.searchsorted(edges, p, side="right")
-    gap = np.bincount(bin_of, p - positive, minlength=bins)
+    gap = np.bincount(_bin_of(p, bins), p - positive, minlength=bins)
     return float(np.abs(gap).sum() / len(p))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What was predicted and what happened, bin by bin; all arrays are [bins], by rising prediction.
+
+    Attributes:
+        predicted: float64, mean probability.
+        observed: float64, share of rows that were clicked.
+        low: float64, lower end of the 95 % interval of that share (Wilson); rows count as independent.
+        high: float64, its upper end.
+        rows: int64.
+    """
+
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    rows: Ints
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain values for JSON."""
+        return {name: getattr(self, name).tolist() for name in ("predicted", "observed", "low", "high", "rows")}
+
+
+def reliability(label: Array, probability: Floats, *, bins: int = 10) -> Reliability:
+    """The reliability curve behind `calibration_error`: on the diagonal, probabilities come true.
+
+    Args:
+        label: bool or 0/1 [N].
+        probability: float[N] in [0, 1].
+        bins: groups of equal numbers of rows; equal predictions stay together, so there may be fewer.
+    """
+    positive, p = _rows(label, probability)
+    bin_of = _bin_of(p, bins)
+    rows = np.bincount(bin_of, minlength=1)
+    held = rows > 0
+    n = rows[held]
+    share = np.bincount(bin_of, positive, minlength=1)[held] / n
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    predicted = np.bincount(bin_of, p, minlength=1)[held] / n
+    return Reliability(predicted, share, centre - half, centre + half, n.astype(np.int64))
 
 
 def auc_by_chance(n_positive: int, n_negative: int) -> tuple[float, float]:
     """The band in which the AUC of labels that carry no signal falls in 99.7 % of draws. Returns: (low, high)."""
     half = 3.0 * float(np.sqrt((n_positive + n_negative + 1) / (12.0 * max(n_positive * n_negative, 1))))
     return 0.5 - half, 0.5 + half
+
+
+def _bin_of(p: Floats, bins: int) -> Ints:
+    if len(p) == 0:
+        return np.empty(0, np.int64)
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, p, side="right").astype(np.int64)
 
 
 def _rows(label: Array, score: Floats) -> tuple[Array, Floats]:

@@ -7,15 +7,17 @@ with the same code when it trains and when it serves. Unknown values are NaN; in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field
 
 from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, StageError, nearest_hint
 from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import Model, ModelConfig
+from shortlist.models.ranking import _calibration
 
 
 class RankerConfig(ModelConfig):
@@ -23,15 +25,20 @@ class RankerConfig(ModelConfig):
 
     columns: tuple[str, ...] = ()
     """Feature columns, in order; none means every column of the training rows, by name."""
+    calibration: Literal["none", "isotonic", "platt"] = "none"
+    """Whether scores are turned into probabilities that come true, by a curve learned on the last requests, which the
+    ranker then does not learn from. The order within a list stays."""
+    calibration_share: float = Field(default=0.2, gt=0.0, lt=1.0)
+    """Share of requests, the last ones, that `calibration` holds out."""
 
 
 class Ranker(Model):
     """Base of all rankers.
 
-    Subclasses implement `learn_rows(x, label, group, ctx)` and `score_matrix(x)`, and say in `importance` what each
-    column is worth.
+    Subclasses implement `learn_rows(x, label, group, ctx)` (or `learn_shown`, which is also told the places) and
+    `score_matrix(x)`, and say in `importance` what each column is worth.
 
-    Learned: `columns_` list of str, the columns in the order of the matrix.
+    Learned: `columns_` list of str, the columns in the order of the matrix; with calibration `calibration_`, its curve.
     """
 
     Config: ClassVar[type[ModelConfig]] = RankerConfig
@@ -39,6 +46,7 @@ class Ranker(Model):
     tasks: ClassVar[tuple[str, ...]] = ("click",)
 
     columns_: list[str]
+    calibration_: dict[str, Any]
 
     @property
     def is_fitted(self) -> bool:
@@ -67,7 +75,7 @@ class Ranker(Model):
             label: float[N], 0 to 1 (grades for rankers that take them).
             group: int64[N], the request of each row; rows of one request stand together.
             ctx: seed and threads.
-            shown: request, past and item of each row; rankers that read columns only have no use for it.
+            shown: request, past, item and place of each row; rankers that read columns only have no use for it.
 
         Raises:
             EmptyTraining: no rows.
@@ -93,12 +101,22 @@ class Ranker(Model):
         y, groups = self._checked(np.asarray(label, np.float64), np.asarray(group), len(label))
         self.columns_ = wanted
         try:
-            self.learn_rows(x, y, groups, self._seeded(ctx or FitContext()))
+            cut = self._calibration_cut(groups)
+            early = shown if shown is None or cut == len(y) else shown.take(np.arange(cut))
+            self.learn_shown(x[:cut], y[:cut], groups[:cut], self._seeded(ctx or FitContext()), early)
+            if self.config.calibration != "none":
+                late = np.arange(cut, len(y))
+                held = self.score_rows(*_asked(columns, wanted, groups, shown, late))
+                self.calibration_ = _calibration.learn(self.config.calibration, held, y[cut:])
         except BaseException:
             del self.columns_  # a fit that failed has not taken place
             raise
         self._refuse_broken()
         return self
+
+    def learn_shown(self, x: Floats, label: Floats, group: Ints, ctx: FitContext, shown: Shown | None) -> None:
+        """As `learn_rows`, told who was shown what and where, if that is known; here it is not looked at."""
+        self.learn_rows(x, label, group, ctx)
 
     def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
         """Set the learned attributes from float64[N, F], float64[N] and int64[N]; `columns_` names the columns."""
@@ -114,7 +132,13 @@ class Ranker(Model):
         self.require_columns(candidates)
         if len(candidates) == 0:
             return np.empty((0, 1))
-        return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))[:, None]
+        score = self.score_rows(requests, candidates)
+        curve = getattr(self, "calibration_", None)
+        return (score if curve is None else _calibration.apply(curve, score))[:, None]
+
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float64[N] before calibration, of rows that have all columns; by default from the columns alone."""
+        return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))
 
     def require_columns(self, candidates: Candidates) -> None:
         """Raises: NotFitted, or StageError that names the first column that is missing."""
@@ -140,6 +164,18 @@ class Ranker(Model):
         total = float(value.sum()) or 1.0
         return {name: float(v) / total for name, v in zip(self.columns_, value, strict=True)}
 
+    def _calibration_cut(self, group: Ints) -> int:
+        """First row held out for calibration; all rows are learned from without it."""
+        if self.config.calibration == "none":
+            return len(group)
+        starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+        held = max(1, int(len(starts) * self.config.calibration_share))
+        if held >= len(starts):
+            raise EmptyTraining(
+                f"{len(starts)} requests are too few to hold some out for calibration.", hint="Leave calibration off."
+            )
+        return int(starts[len(starts) - held])
+
     def _checked(self, label: Floats, group: Array, n: int) -> tuple[Floats, Ints]:
         if len(group) != n or label.ndim != 1:
             raise SchemaMismatch(
@@ -151,6 +187,20 @@ class Ranker(Model):
         if len(np.unique(group)) != len(starts):
             raise SchemaMismatch("Rows of one request are scattered.", hint="Sort the rows by request.", field="group")
         return label, group.astype(np.int64)
+
+
+def _asked(
+    columns: Mapping[str, Array], names: list[str], group: Ints, shown: Shown | None, rows: Ints
+) -> tuple[Requests, Candidates]:
+    """Some of the rows as they would be asked about when serving."""
+    cols = {name: np.asarray(columns[name])[rows] for name in names}
+    if shown is not None:
+        part = shown.take(rows)
+        return part.requests, Candidates(part.row.astype(np.int32), part.item, len(part.requests), cols)
+    mine = group[rows]
+    row = np.cumsum(np.r_[False, mine[1:] != mine[:-1]]).astype(np.int32)
+    n = int(row[-1]) + 1
+    return Requests.of(np.full(n, -1)), Candidates(row, np.full(len(rows), -1), n, cols)
 
 
 def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:

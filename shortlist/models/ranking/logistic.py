@@ -18,6 +18,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import SchemaMismatch
 from shortlist.core.types import Floats, Ints
 from shortlist.models.base import ModelConfig
+from shortlist.models.ranking._odds import sigmoid
 from shortlist.models.ranking.base import Ranker, RankerConfig
 
 
@@ -59,7 +60,7 @@ class Logistic(Ranker):
         clicks = float(label.sum()) + 0.5
         weights, bias = np.zeros(x.shape[1]), float(np.log(clicks / (n + 1.0 - clicks)))
         for epoch in range(self.config.epochs):
-            error = _sigmoid(z @ weights + bias) - label
+            error = sigmoid(z @ weights + bias) - label
             weights = weights - self.config.learning_rate * (error @ z / n + self.config.reg * weights)
             bias -= self.config.learning_rate * float(error.mean())
             ctx.progress(epoch + 1, self.config.epochs)
@@ -73,7 +74,7 @@ class Logistic(Ranker):
         # Column by column: a matrix product may round a row differently when other rows stand beside it.
         for j, weight in enumerate(self.weights_):
             total += weight * z[:, j]
-        return _sigmoid(total)
+        return sigmoid(total)
 
     def importance(self) -> dict[str, float]:
         """Share of each column in the sum of absolute weights per standard deviation."""
@@ -83,8 +84,3 @@ class Logistic(Ranker):
     def _standardised(self, x: Floats) -> Floats:
         """Mean 0 and deviation 1; an unknown value is taken for the mean."""
         return np.nan_to_num((x - self.mean_) / self.std_, nan=0.0)
-
-
-def _sigmoid(x: Floats) -> Floats:
-    small = np.exp(-np.abs(x))  # never overflows
-    return np.where(x >= 0, 1.0, small) / (1.0 + small)

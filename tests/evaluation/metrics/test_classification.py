@@ -11,10 +11,12 @@ from shortlist.core.errors import BadConfig
 from shortlist.evaluation.metrics.classification import (
     auc,
     auc_by_chance,
+    brier,
     calibration_error,
     gauc,
     log_loss,
     normalised_entropy,
+    reliability,
 )
 
 
@@ -110,3 +112,31 @@ def test_calibration_error_of_honest_predictions_is_small():
     rng = np.random.default_rng(1)
     p = rng.random(20_000)
     assert calibration_error(rng.random(20_000) < p, p) < 0.02
+
+
+def test_brier_by_hand():
+    assert brier(np.array([1, 0]), np.array([0.8, 0.4])) == pytest.approx((0.04 + 0.16) / 2)
+    label = np.array([1, 0, 0, 0])
+    assert brier(label, np.full(4, 0.25)) == pytest.approx(0.25 * 0.75), "the base rate costs r(1 - r)"
+    assert math.isnan(brier(np.empty(0), np.empty(0)))
+
+
+def test_reliability_by_hand():
+    # Predictions .2 (observed 1/4) and .8 (observed 2/4); Wilson's interval of 1 in 4 is .0456 to .6994.
+    label = np.array([1, 0, 0, 0, 1, 1, 0, 0])
+    curve = reliability(label, np.array([0.2] * 4 + [0.8] * 4), bins=2)
+    assert curve.predicted.tolist() == pytest.approx([0.2, 0.8])
+    assert curve.observed.tolist() == [0.25, 0.5]
+    assert curve.rows.tolist() == [4, 4]
+    assert (curve.low[0], curve.high[0]) == pytest.approx((0.0456, 0.6994), abs=1e-4)
+    assert reliability(np.empty(0), np.empty(0)).to_dict()["rows"] == []
+
+
+def test_reliability_is_what_the_calibration_error_averages():
+    rng = np.random.default_rng(2)
+    p = rng.random(5000)
+    label = rng.random(5000) < p**2
+    curve = reliability(label, p)
+    gaps = np.abs(curve.predicted - curve.observed)
+    assert np.average(gaps, weights=curve.rows) == pytest.approx(calibration_error(label, p))
+    assert ((curve.low < curve.observed) & (curve.observed < curve.high)).all()

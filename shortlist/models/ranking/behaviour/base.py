@@ -144,18 +144,17 @@ class BehaviourRanker(FieldRanker):
                 hint="Read histories strictly before `now`: the label's own event must not explain the label.",
                 field="history",
             )
-        self._shown: Shown | None = shown
-        try:
-            return super().fit_rows(columns, label, group, ctx)
-        finally:
-            self._shown = None
+        return super().fit_rows(columns, label, group, ctx, shown=shown)
 
-    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+    def learn_shown(self, x: Floats, label: Floats, group: Ints, ctx: FitContext, shown: Shown | None) -> None:
         """See `FieldRanker.learn_rows`."""
-        shown = self._shown
         assert shown is not None
         rows = Rows(x, shown.item, shown.row, shown.requests.history, shown.requests.now)
-        super().learn_rows(cast(Any, rows), label, group, ctx)
+        self._shown: Shown | None = shown
+        try:
+            super().learn_rows(cast(Any, rows), label, group, ctx)
+        finally:
+            self._shown = None
 
     def _refuse_columns(self, x: Any) -> None:
         super()._refuse_columns(x.x)
@@ -221,19 +220,11 @@ class BehaviourRanker(FieldRanker):
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
-    def score(self, requests: Requests, candidates: Candidates) -> Floats:
-        """float64[N, 1], one finite score per row, from its columns, its item and the history of its request.
-
-        Raises:
-            NotFitted: before the first fit.
-            StageError: a column it was fitted on is missing; names it.
-        """
-        self.require_columns(candidates)
-        if len(candidates) == 0:
-            return np.empty((0, 1))
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """float64[N], from the columns of each row, its item and the history of its request."""
         x = matrix_of(candidates.cols, self.columns_, len(candidates))
         rows = Rows(x, candidates.item, candidates.row.astype(np.int64), requests.history, requests.now)
-        return self.score_matrix(cast(Any, rows))[:, None]
+        return self.score_matrix(cast(Any, rows))
 
     def importance(self) -> dict[str, float]:
         """Share of each column, of the past and of the item in the log loss that shuffling them one by one adds."""

@@ -1,0 +1,172 @@
+"""How the rankers of a pipeline are taught: by choices the models behind their columns have not seen.
+
+The retrievers whose scores a ranker reads are first fitted on what lies before a cut in time; the impressions after it,
+run through the same pipeline as of the moment they were shown, are the lesson. Only a ranker that came out sound is
+kept: one that found nothing, answers the same to everything or answers with no number would put lists in the order of
+item ids, and is left out with a note instead.
+Cost: one more fit of every retriever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import BadSpec, EmptyTraining, nearest_hint
+from shortlist.core.registry import create
+from shortlist.core.types import Candidates
+from shortlist.pipeline.build import build, offline_world
+from shortlist.pipeline.run import Runner
+from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec
+from shortlist.pipeline.training import TrainingRows, feature_columns, latest, pseudo_impressions, training_rows
+
+if TYPE_CHECKING:
+    from shortlist.data.dataset import Dataset, Impressions
+    from shortlist.stores.base import Ledger
+
+
+JUDGED = 20_000
+"""Rows, the latest ones, whose scores decide whether a ranker is sound."""
+
+
+@dataclass
+class Taught:
+    """What came of the lesson.
+
+    Attributes:
+        models: fitted rankers by label.
+        notes: why one was left out, by label.
+        seconds: time each fit took, by label.
+    """
+
+    models: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def teach(
+    spec: PipelineSpec,
+    rankers: Sequence[ModelSpec],
+    retrievers: Sequence[ModelSpec],
+    train: Dataset,
+    ctx: FitContext,
+    ledger: Ledger | None = None,
+) -> Taught:
+    """Fit the rankers of a spec.
+
+    Args:
+        spec: the pipeline whose columns they read.
+        rankers: those to fit.
+        retrievers: models that its stages need; fitted here on a part of `train` and thrown away.
+        train: events; with impressions, rankers learn from them, without, from made-up ones.
+        ctx: seed and threads.
+        ledger: decisions whose logged columns are taken where impressions name them.
+
+    Raises:
+        BadSpec: a ranker asks for a column that is not there.
+    """
+    taught = Taught()
+    made = _lesson(spec, retrievers, train, ctx, ledger)
+    if isinstance(made, str):
+        taught.notes = {model.label: f"left out: {made}" for model in rankers}
+        return taught
+    rows, runner = made
+    for model in rankers:
+        began = perf_counter()
+        columns = _available(model, runner, tuple(rows.columns))
+        ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
+        try:
+            lesson = {name: rows.columns[name] for name in columns}
+            ranker.fit_rows(lesson, rows.label, rows.group, ctx, shown=rows.shown)
+        except EmptyTraining as error:
+            taught.notes[model.label] = f"left out: {error.message}"
+            continue
+        trouble = _trouble(ranker, rows)
+        if trouble:
+            taught.notes[model.label] = f"left out: {trouble} in {len(rows)} shown items"
+            continue
+        taught.models[model.label] = ranker
+        taught.seconds[model.label] = perf_counter() - began
+    return taught
+
+
+def fit_retrievers(
+    models: Sequence[ModelSpec], data: Dataset, ctx: FitContext, seconds: dict[str, float] | None = None
+) -> dict[str, Any]:
+    """The models by label, fitted on `data`; how long each took goes into `seconds`."""
+    fitted = {}
+    for model in models:
+        began = perf_counter()
+        fitted[model.label] = create(model.use, *MODEL_KINDS, **model.config).fit(data, ctx)
+        if seconds is not None:
+            seconds[model.label] = perf_counter() - began
+    return fitted
+
+
+def shown_in(data: Dataset) -> Impressions | None:
+    """The impressions, or None where there are none."""
+    return data.impressions if data.impressions is not None and len(data.impressions) else None
+
+
+def _lesson(
+    spec: PipelineSpec, retrievers: Sequence[ModelSpec], train: Dataset, ctx: FitContext, ledger: Ledger | None
+) -> tuple[TrainingRows, Runner] | str:
+    """Rows to learn from and the pipeline that made them, or why there are none."""
+    rules = spec.training
+    shown = shown_in(train)
+    cut = float(np.quantile(train.interactions.at if shown is None else shown.at, 1.0 - rules.holdout))
+    before = train.before(cut)
+    if before.n_events == 0:
+        return "nothing happened before the held-out part"
+    runner = build(spec, offline_world(train, fit_retrievers(retrievers, before, ctx)), until="scorer")
+    if shown is None:
+        shown = pseudo_impressions(
+            runner, train, after=cut, most=rules.max_impressions, candidates=rules.candidates, seed=ctx.seed
+        )
+    else:
+        shown = latest(shown, after=cut, most=rules.max_impressions)
+    # In order of time, so that what a ranker holds out of its last requests is the latest.
+    shown = shown.take(np.argsort(shown.at, kind="stable"))
+    rows = training_rows(runner, train, shown, ledger=ledger)
+    if shown_in(train) is None:
+        rows = replace(rows, shown=replace(rows.shown, position=None))
+    if not rows.label.any() or rows.label.all():
+        return "the held-out part has no choices to learn from"
+    return rows, runner
+
+
+def _trouble(ranker: Any, rows: TrainingRows) -> str:
+    """Why a fitted ranker must not serve, judged on the rows it was taught with; "" if nothing is wrong with it."""
+    if not any(ranker.importance().values()):
+        return "found nothing to learn"
+    last = rows.take(np.arange(len(rows)) >= len(rows) - JUDGED)
+    asked = last.shown
+    table = Candidates(asked.row.astype(np.int32), asked.item, len(asked.requests), dict(last.columns))
+    scores = np.asarray(ranker.score(asked.requests, table))
+    if scores.ndim != 2 or scores.shape != (len(table), len(ranker.tasks)):
+        return f"gave scores of shape {list(scores.shape)} for {len(ranker.tasks)} tasks"
+    if not np.isfinite(scores).all():
+        return f"gave {int((~np.isfinite(scores)).any(1).sum())} scores that are no numbers"
+    if (scores.min(0) == scores.max(0)).any():
+        return "gave every item the same score"
+    return ""
+
+
+def _available(model: ModelSpec, runner: Runner, have: Sequence[str]) -> tuple[str, ...]:
+    """The ranker's columns that exist here; those of stages that were left out are dropped, others are mistakes."""
+    asked = tuple(model.config.get("columns", ())) or tuple(have)
+    for name in asked:
+        if name not in have and name not in runner.absent:
+            known = feature_columns(runner)
+            why = "is not one number per row" if name in known else "no hydrator provides"
+            raise BadSpec(
+                f"Model '{model.label}' asks for the column '{name}', which {why}.",
+                hint=nearest_hint(name, have),
+                field="columns",
+            )
+    return tuple(name for name in asked if name in have)
