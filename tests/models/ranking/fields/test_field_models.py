@@ -234,6 +234,28 @@ def test_no_clicks_and_one_row_still_give_probabilities():
     assert np.isfinite(score(Nfm(**SMALL).fit_rows(one, label[:1], group[:1], CTX), columns)).all()
 
 
+def test_both_halves_of_deepfm_read_the_same_vectors():
+    """One table of vectors per column and one of weights, and a change of a vector reaches pairs and deep part."""
+    model = fitted(DeepFm)
+    tables = [part for part in model.module_.modules() if isinstance(part, torch.nn.Embedding)]
+    coded = sum(field["field"]["kind"] != "numeric" for field in model.fields_)
+    assert sorted(part.embedding_dim for part in tables) == [1] * coded + [4] * coded
+    pairs, deep = model.module_.head.parts
+    vectors = torch.randn(3, 4, 4, requires_grad=True)
+    for part in (pairs, deep):
+        (grad,) = torch.autograd.grad(part(vectors).sum(), vectors)
+        assert (grad != 0).any(2).all()
+
+
+def test_autoint_has_a_deep_half():
+    """Without it attention between columns is far behind; the published figures are those of both."""
+    from shortlist.models.ranking.fields.autoint import AutoInt
+
+    with_deep, without = (fitted(AutoInt, epochs=1, hidden=hidden) for hidden in ((8,), ()))
+    count = [sum(p.numel() for p in model.module_.head.parameters()) for model in (with_deep, without)]
+    assert count[0] > count[1] + 8 * 4 * 4 - 1
+
+
 @pytest.mark.parametrize("ids", [(), IDS, ("user", "item", "price")])
 def test_dlrm_with_and_without_quantities(ids):
     columns, label, group = world(100)

@@ -1,0 +1,90 @@
+"""LightGCN against its formula in dense matrices, and what re-implementations get wrong."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shortlist.core.types import History
+from shortlist.models.neural.fields import FIRST
+from shortlist.models.towers.lightgcn import Config, GraphNet, HalfHidden, LightGcn
+from shortlist.models.towers.mult_vae import rows_of
+
+EDGES = np.array([[0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 3, 3]])
+USERS, ITEMS, D = 3, 4, 5
+
+
+def net(layers=2):
+    torch.manual_seed(0)
+    return GraphNet(ITEMS, D, layers, EDGES, USERS, 0.5)
+
+
+def dense(graph):
+    """Normalised user x item matrix, item vectors and the vectors users start with."""
+    x = np.zeros((USERS, ITEMS))
+    x[EDGES[0], EDGES[1]] = 1.0
+    weight = x / np.sqrt(x.sum(1, keepdims=True) * x.sum(0, keepdims=True))
+    return weight, graph.ids.weight[FIRST:].detach().double().numpy()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_all_layers_are_averaged_along_normalised_edges(layers):
+    graph = net(layers)
+    weight, item = dense(graph)
+    user = weight @ item
+    total = item.copy()
+    for _ in range(layers):
+        item, user = weight.T @ user, weight @ item
+        total += item
+    final, _ = graph()
+    np.testing.assert_allclose(final.detach().numpy(), total / (layers + 1), rtol=1e-5, atol=1e-6)
+
+
+def test_the_penalty_is_on_the_vectors_themselves_and_on_those_of_the_batch():
+    """Its gradient is 2 * reg * times-in-batch * vector: nothing for other items, nothing smoothed."""
+    graph = net()
+    history = History.of([[FIRST, FIRST + 1, FIRST + 2], [FIRST + 1, FIRST + 3], [FIRST + 3]])
+    x = rows_of(history, np.array([0]), ITEMS)
+    found = []
+    for reg in (0.0, 0.5):
+        graph.zero_grad()
+        task = HalfHidden(history, ITEMS, Config(ego_reg=reg), None)
+        loss, _ = task.loss(graph, {"x": x}, torch.Generator().manual_seed(1))
+        loss.backward()
+        grad = graph.ids.weight.grad
+        found.append((grad.to_dense() if grad.is_sparse else grad)[FIRST:].clone())
+    want = 2 * 0.5 * x.sum(0).unsqueeze(1) * graph.ids.weight[FIRST:].detach()
+    torch.testing.assert_close(found[1] - found[0], want)
+    assert not want[3].any()
+
+
+def test_nothing_is_hidden_but_what_is_to_be_found():
+    """No dropout anywhere; an item that was read is no answer, as a target or as a negative."""
+    assert not any(isinstance(part, nn.Dropout) or hasattr(part, "p") for part in net().modules())
+    graph = net()
+    history = History.of([[FIRST, FIRST + 1, FIRST + 2]])
+    x = rows_of(history, np.array([0]), ITEMS)
+    generator = torch.Generator().manual_seed(1)
+    read = x * (torch.rand(x.shape, generator=generator) < 0.5)
+    assert 0 < read.sum() < 3
+    final, heard = graph()
+    logits = read @ heard @ final.T / read.sum(1, keepdim=True).sqrt()
+    left = logits[0][read[0] == 0]
+    goal = ((x - read)[0] > 0)[read[0] == 0]
+    want = -(torch.log_softmax(left, 0) * goal / goal.sum()).sum()
+    task = HalfHidden(history, ITEMS, Config(ego_reg=0.0), None)
+    loss, rows = task.loss(graph, {"x": x}, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(loss, want)
+    assert rows == 1
+
+
+def test_a_stranger_has_the_vector_of_a_user_with_the_same_past():
+    from shortlist.core.contracts import FitContext
+    from shortlist.core.types import Requests
+    from shortlist.testing.worlds import small_log
+
+    data = small_log()
+    model = LightGcn(**LightGcn.contract_settings).fit(data, FitContext(seed=1, threads=1))
+    past = data.histories(np.array([3]))
+    asked = [Requests.of([user], now=1e12, history=past) for user in (3, -1)]
+    np.testing.assert_array_equal(*(model.fold_in(each) for each in asked))
