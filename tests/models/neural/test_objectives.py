@@ -128,6 +128,15 @@ def test_log_q_makes_sampled_softmax_estimate_the_full_one():
     assert torch.logsumexp(corrected, 0).item() == pytest.approx(torch.logsumexp(logits, 0).item(), abs=0.02)
 
 
+def test_the_positive_is_not_drawn_and_so_not_corrected():
+    """Negatives become s - log(K * Q); the positive keeps its logit, whatever its own Q."""
+    positive, negative = torch.tensor([1.0]), torch.tensor([[0.5, -0.5]])
+    log_q = torch.tensor([0.5, 0.01]).log()
+    corrected = [0.5 - math.log(2 * 0.5), -0.5 - math.log(2 * 0.01)]
+    by_hand = math.log(math.e + sum(math.exp(each) for each in corrected)) - 1.0
+    assert sampled_ce(positive, negative, log_q=log_q).item() == pytest.approx(by_hand)
+
+
 def test_multinomial_is_the_log_likelihood_of_a_row():
     logits, counts = torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([[1.0, 0.0, 2.0]])
     assert multinomial(logits, counts).item() == pytest.approx(-(torch.log_softmax(logits, 1) * counts).sum().item())
@@ -158,6 +167,15 @@ def test_log_q_is_of_the_training_stream():
     drawn = make_negatives("popularity", 3, 500, counts, power=1.0).draw(torch.tensor([2]), generator())
     assert 4 not in drawn.ids.tolist()
     assert (drawn.ids == 3).float().mean() > 0.95
+
+
+def test_padding_and_unknown_are_never_negatives():
+    counts = torch.tensor([3.0, 0.0, 1.0, 5.0])
+    goal = torch.arange(2, 6)
+    for name in ("uniform", "popularity", "in_batch", "mixed"):
+        for seed in range(20):
+            ids = make_negatives(name, 4, 50, counts).draw(goal, generator(seed)).ids
+            assert 2 <= ids.min() <= ids.max() <= 5
 
 
 def test_own_draws_per_row():
@@ -222,3 +240,22 @@ def test_cosine_scores_have_a_temperature():
     loss = Objective("ce", None, n_items=3, normalise=True, temperature=0.1).total(query, goal, items, generator())
     cosine = torch.nn.functional.cosine_similarity(query.unsqueeze(1), items.known_table().unsqueeze(0), dim=2)
     assert loss.item() == pytest.approx(cross_entropy(cosine / 0.1, goal - 2, reduction="sum").item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("loss", ["gbce", "bce", "bpr_max", "sampled_ce"])
+def test_half_precision_overflows_no_loss(loss, kind):
+    """512 negatives with logits of 300 add up to more than the 65,504 that half precision can say."""
+    objective = Objective(loss, Uniform(600, 512), n_items=600)
+    items = ItemEncoder(600, 4)
+    with torch.no_grad():
+        items.ids.weight.fill_(5.0)
+    query = torch.full((3, 4), 15.0, requires_grad=True)
+    with torch.autocast("cpu", dtype=kind):
+        total = objective.total(query, torch.tensor([2, 3, 4]), items, generator())
+    plain = objective.total(query, torch.tensor([2, 3, 4]), items, generator())
+    assert total.item() == pytest.approx(plain.item(), rel=2e-2)
+    total.backward()
+    assert torch.isfinite(query.grad).all()
+    if loss == "gbce":
+        assert plain.item() > 3 * 65_504

@@ -101,7 +101,8 @@ class Objective:
         negative = negative.masked_fill(accidental(target, drawn.ids, had), -torch.inf)
         log_q = drawn.log_q if self.corrects else None
         options = {"n_items": self.n_items, "log_q": log_q, **self.options}
-        return LOSSES[self.loss](positive, negative, **options).sum()
+        # Sums over hundreds of negatives pass the largest number of half precision.
+        return LOSSES[self.loss](positive.float(), negative.float(), **options).sum()
 
     def _scaled(self, vectors: Tensor) -> Tensor:
         return nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
