@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shortlist.core.contracts import ItemReader, Updatable
+from shortlist.core.contracts import ItemReader, takes_events
 from shortlist.core.errors import ShortlistError
 from shortlist.data.dataset import Interactions
 
@@ -40,28 +40,30 @@ class Learning:
         self.models = {label: copy.copy(model) if learns[label] else model for label, model in models.items()}
         self.stopped: dict[str, str] = {}
         self._learning = [label for label in sorted(models) if learns[label]]
-        self._waiting: list[tuple[int, int, float, float]] = []
+        self._waiting: list[tuple[int, int, float, float, str]] = []
 
-    def note(self, user: int, item: int, at: float, value: float) -> None:
+    def note(self, user: int, item: int, at: float, value: float, kind: str) -> None:
         """An event that the next `learn` teaches."""
         if self._learning:
-            self._waiting.append((user, item, at, value))
+            self._waiting.append((user, item, at, value, kind))
 
     def learn(self) -> None:
         """Teach what was noted since the last time."""
         if not self._waiting:
             return
-        user, item, at, value = zip(*self._waiting, strict=True)
+        user, item, at, value, kind = zip(*self._waiting, strict=True)
+        kinds = tuple(sorted(set(kind)))
         self._waiting = []
         events = Interactions(
             np.array(user, np.int64),
             np.array(item, np.int64),
             np.array(at, np.float64),
             np.array(value, np.float32),
-            np.zeros(len(user), np.int16),
+            np.array([kinds.index(name) for name in kind], np.int16),
+            kinds,
         )
         for label in self._learning:
-            if label not in self.stopped and isinstance(self.models[label], Updatable):
+            if label not in self.stopped and takes_events(self.models[label]):
                 self._try(label, lambda model: model.update(events))
 
     def describe(self, items: Sequence[int], texts: Sequence[str]) -> None:
@@ -78,5 +80,5 @@ class Learning:
 
 
 def _learns(model: Any, data: Dataset) -> bool:
-    can_learn = isinstance(model, Updatable | ItemReader)
+    can_learn = takes_events(model) or isinstance(model, ItemReader)
     return bool(can_learn and model.n_items_ <= data.n_items and model.n_users_ <= data.n_users)

@@ -171,7 +171,7 @@ class State:
         self.features.fold([(at, user, item, kind, value, -1)])
         self.n_events.extend([0] * (user + 1 - len(self.n_events)))
         self.n_events[user] += 1
-        self.learning.note(user, item, at, value)
+        self.learning.note(user, item, at, value, kind)
         self.clock.saw(at)
 
     def _describe(self, items: Sequence[int]) -> None:

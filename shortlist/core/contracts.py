@@ -121,7 +121,8 @@ class Updatable(Protocol):
     attribute `inexact_updates` (a sentence) says why it may differ. An event stands where its time belongs, however
     late it comes, behind those of the same time; duplicates are the log's business. Events bring users and items beyond
     the fit, and `n_users_` and `n_items_` grow. One caller at a time; questions asked meanwhile see a state between two
-    events or calls. `copy.copy` gives a model whose updates leave the original as it was.
+    events or calls. `copy.copy` gives a model whose updates leave the original as it was. Where some settings rule
+    updates out, the attribute `refuses_updates` (a sentence, else empty) says why, and `update` raises.
     """
 
     def update(self, events: Any) -> Self:
@@ -129,8 +130,14 @@ class Updatable(Protocol):
 
         Raises:
             NotFitted: before the first fit.
+            BadConfig: its settings rule updates out.
         """
         ...
+
+
+def takes_events(model: Any) -> bool:
+    """Whether a model learns from single events, with the settings it has."""
+    return isinstance(model, Updatable) and not getattr(model, "refuses_updates", "")
 
 
 @runtime_checkable

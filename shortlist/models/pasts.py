@@ -81,3 +81,21 @@ class Pasts:
             item[offsets[user] : offsets[user + 1]] = items
             at[offsets[user] : offsets[user + 1]] = times
         return History(item, at, offsets)
+
+
+def with_events(past: History, user: Ints, item: Ints, at: Floats) -> tuple[History, History]:
+    """What `Pasts` makes of many events at once: the past of all users that occur, without the events and with them.
+
+    Args:
+        past: of users 0..U-1.
+        user: int64[n], may be new.
+        item: int64[n].
+        at: float64[n].
+    """
+    n_users = max(len(past), int(user.max(initial=-1)) + 1)
+    offsets = np.r_[past.offsets, np.full(n_users - len(past), past.offsets[-1])]
+    full = History(past.item.astype(np.int64), past.at, offsets)
+    whose, times = np.r_[full.row, user], np.r_[full.at, at]
+    order = np.lexsort((times, whose))
+    lengths = np.bincount(whose, minlength=n_users)
+    return full, History(np.r_[full.item, item][order], times[order], offsets_of(lengths))

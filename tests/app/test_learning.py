@@ -11,8 +11,10 @@ from shortlist.app.questions import Question
 from shortlist.app.recommend import recommend
 from shortlist.app.service import Service
 from shortlist.core.types import History, Requests
+from shortlist.models.retrieval.bought_together import BoughtTogether
 from shortlist.models.retrieval.content import Content
 from shortlist.models.retrieval.item_knn import ItemKnn
+from shortlist.models.retrieval.swing import Swing
 from shortlist.models.retrieval.trails import Trails
 from shortlist.stores.memory import MemoryEventLog
 
@@ -95,11 +97,24 @@ def test_a_model_that_refuses_events_keeps_serving(world, parts):
 def test_models_that_cannot_learn_or_number_items_otherwise_are_left_alone(world):
     data = world.dataset()
     small = world.dataset(n_items=20)
-    models = {"knn": ItemKnn().fit(data), "larger": Trails().fit(data)}
+    models = {"knn": ItemKnn(similarity="tfidf").fit(data), "swing": Swing().fit(small), "larger": Trails().fit(data)}
     learning = Learning(models, small)
-    learning.note(0, 1, 1.0, 1.0)
+    learning.note(0, 1, 1.0, 1.0, "click")
     learning.learn()
     assert learning.models == models
+
+
+def test_models_see_of_which_type_an_event_is(world):
+    data = world.dataset()
+    baskets = BoughtTogether(types=(data.interactions.types[0],), min_support=1).fit(data)
+    learning = Learning({"baskets": baskets}, data)
+    live = learning.models["baskets"]
+    for at, kind in enumerate(["stare", data.interactions.types[0]]):
+        learning.note(data.n_users + at, 3, 1e9, 1.0, kind)
+        learning.note(data.n_users + at, 4, 1e9, 1.0, kind)
+    learning.learn()
+    assert live.n_baskets_ == baskets.n_baskets_ + 1
+    assert live.item_baskets_[3] == baskets.item_baskets_[3] + 1
 
 
 def test_content_reads_new_and_changed_items(world):

@@ -26,6 +26,10 @@ SETTINGS = {
     "several last items": ("markov", {"depth": 3}),
     "short pasts": ("trails", {"max_events": 4}),
     "few links": ("trails", {"neighbours": 3}),
+    "few neighbours": ("item_knn", {"neighbours": 3}),
+    "neighbours of the past": ("item_knn", {"neighbours": 3, "keep": "source", "similarity": "jaccard"}),
+    "few links of short pasts": ("sar", {"neighbours": 3, "max_events": 4}),
+    "baskets of a day": ("bought_together", {"neighbours": 2, "basket_gap_s": 86_400.0}),
     "fused by rank": ("fusion", {"models": ["trails", "popularity"], "scale": "rank"}),
 }
 

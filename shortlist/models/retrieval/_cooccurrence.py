@@ -20,14 +20,15 @@ from pydantic import Field, PositiveFloat
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import TooLarge
-from shortlist.core.types import Array, Floats, History, Ints, Requests, offsets_of
+from shortlist.core.types import Floats, History, Ints, Requests
 from shortlist.models.base import CatalogueModel, ModelConfig
 from shortlist.models.history import distinct, recency, within
-from shortlist.models.parallel import in_ranges
-from shortlist.models.pasts import Pasts
+from shortlist.models.pasts import Pasts, with_events
 from shortlist.models.retrieval._content_links import alike_items, borrow
 from shortlist.models.retrieval._live_links import LiveLinks
-from shortlist.models.retrieval._walk_kernels import count_rows, gather, strongest
+from shortlist.models.retrieval._pair_counts import pair_counts
+from shortlist.models.retrieval._walk_kernels import gather, strongest
+from shortlist.models.updating import Living, settled
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -86,23 +87,7 @@ class _Snapshot(NamedTuple):
     to_scale: Floats
 
 
-def _settled(name: str) -> Any:
-    """An attribute of the learned state, brought up to date when it is read."""
-
-    def read(self: WalkModel) -> Any:
-        try:
-            return self._at_rest()[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def write(self: WalkModel, value: Any) -> None:
-        self._live = None
-        self._rest = {**self._rest, name: value}
-
-    return property(read, write)
-
-
-class WalkModel(CatalogueModel):
+class WalkModel(Living, CatalogueModel):
     """Scores by adding the counter rows of past items. Subclasses say which pairs count and what a repeat means.
 
     Learned: `links_` CSR int64[M, M] in units of 2^-30, zero diagonal; `item_users_` int64[M], users who had the item;
@@ -113,36 +98,21 @@ class WalkModel(CatalogueModel):
 
     repeats_count: ClassVar[bool] = True
     """Whether an item that occurs twice in a history is read twice."""
-    state_names: ClassVar[tuple[str, ...]] = ("links_", "item_users_", "past_item_", "past_at_", "past_offsets_")
 
-    links_ = _settled("links_")
-    item_users_ = _settled("item_users_")
-    past_item_ = _settled("past_item_")
-    past_at_ = _settled("past_at_")
-    past_offsets_ = _settled("past_offsets_")
+    links_ = settled("links_")
+    item_users_ = settled("item_users_")
+    past_item_ = settled("past_item_")
+    past_at_ = settled("past_at_")
+    past_offsets_ = settled("past_offsets_")
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
-        self._rest: dict[str, Any] = {}
-        self._live: LiveLinks | None = None
         self._kept: tuple[Any, ...] | None = None
-
-    def __copy__(self) -> Self:
-        """Independent of the original: what is updated later is not shared."""
-        self._at_rest()
-        new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        new._live, new._kept = None, None
-        return new
 
     @property
     def inexact_updates(self) -> str:
         """Why an update may differ from a fit on everything; empty where it does not."""
         return "" if self.config.neighbours is None else "links that were cut start again from zero"
-
-    def learned(self) -> dict[str, Any]:
-        """Everything that was learned, by attribute name."""
-        return {**super().learned(), **self._at_rest()}
 
     def order_steps(self) -> Ints:
         """int64[window + 1], what a pair (earlier, later) that many events apart adds, in units; entry 0 is unused."""
@@ -175,33 +145,13 @@ class WalkModel(CatalogueModel):
 
     def _count(self, past: History, mine: History, n: int, *, threads: int = 1, cut: bool = False) -> csr_array:
         """The links of the given users, CSR int64[n, n], rows cut if asked for and configured."""
-        from scipy.sparse import csr_array, vstack
-
-        by_item = _rows_by_item(past, n)
-        users_by_item = _rows_by_item(mine, n)
-        row = past.row
-        limit = self.config.max_links
-        share = _shares(mine.lengths)
-        owner = mine.row
         to_scale = self._to_scale(np.bincount(mine.item, minlength=n))
-
-        def work(start: int, stop: int) -> csr_array:
-            lengths, columns, counts = count_rows(
-                start, stop, n, *users_by_item, owner, mine.offsets, mine.item, share,
-                *by_item, row, past.offsets, past.item, self.steps_, limit,
-            )  # fmt: skip
-            if len(columns) > limit:
-                self._refuse(len(columns))
-            part = csr_array((counts, columns, offsets_of(lengths)), shape=(stop - start, n))
-            part.sort_indices()
-            return self._cut(part, to_scale) if cut else part
-
-        # Many pieces where rows are cut, because a piece holds its rows whole.
-        pieces = 1 if not cut else 32 if self.config.neighbours is None else 512
-        parts = in_ranges(work, n, threads=threads, pieces=pieces)
-        if sum(part.nnz for part in parts) > limit:
-            self._refuse(sum(part.nnz for part in parts))
-        return csr_array(vstack(parts, format="csr"))
+        return pair_counts(
+            mine, n, _shares(mine.lengths), past=past, steps=self.steps_, limit=self.config.max_links,
+            refuse=self._refuse, threads=threads, cut=(lambda part: self._cut(part, to_scale)) if cut else None,
+            # Many pieces where rows are cut, because a piece holds its rows whole.
+            pieces=1 if not cut else 32 if self.config.neighbours is None else 512,
+        )  # fmt: skip
 
     def _to_scale(self, item_users: Ints) -> Floats:
         return _power(item_users, -self.config.beta)
@@ -263,17 +213,12 @@ class WalkModel(CatalogueModel):
         """The same for many events: touched users are counted before and after, and the difference is added."""
         from scipy.sparse import csr_array
 
-        rest = self._at_rest()
+        rest = self.at_rest()
         n_users = max(self.n_users_, int(user.max()) + 1)
         n = max(self.n_items_, int(item.max()) + 1)
-        old_offsets = rest["past_offsets_"]
-        offsets = np.r_[old_offsets, np.full(n_users + 1 - len(old_offsets), old_offsets[-1])]
-        full = History(rest["past_item_"].astype(np.int64), rest["past_at_"], offsets)
-        whose = np.r_[full.row, user]
-        times = np.r_[full.at, at]
-        order = np.lexsort((times, whose))
-        lengths = np.bincount(whose, minlength=n_users)
-        merged = History(np.r_[full.item, item][order], times[order], offsets_of(lengths)).last(self.config.max_events)
+        past = History(rest["past_item_"], rest["past_at_"], rest["past_offsets_"])
+        full, merged = with_events(past, user, item, at)
+        merged = merged.last(self.config.max_events)
 
         touched = np.unique(user)
         before, after = full.take(touched), merged.take(touched)
@@ -291,29 +236,26 @@ class WalkModel(CatalogueModel):
 
     def _alive(self) -> LiveLinks:
         """The state in its growing form."""
-        if self._live is None:
+        live: LiveLinks | None = self._live
+        if live is None:
             rest = self._rest
             pasts = Pasts(rest["past_item_"], rest["past_at_"], rest["past_offsets_"], self.config.max_events)
-            self._live = LiveLinks(
+            live = self._live = LiveLinks(
                 rest["links_"], rest["item_users_"], pasts, self.steps_, share=_share, from_scale=self._from_scale,
                 to_scale=self._to_scale, config=self.config,
             )  # fmt: skip
-        return self._live
+        return live
 
-    def _at_rest(self) -> dict[str, Any]:
-        """The state as frozen arrays."""
-        rest, live = self._rest, self._live
-        if not rest and live is not None:
-            with live.lock:
-                past = live.pasts.merged()
-                rest = self._rest = {
-                    "links_": live.packed(),
-                    "item_users_": live.item_users.copy(),
-                    "past_item_": past.item,
-                    "past_at_": past.at,
-                    "past_offsets_": past.offsets,
-                }
-        return rest
+    def written(self, live: LiveLinks) -> dict[str, Any]:
+        """The arrays of the growing form."""
+        past = live.pasts.merged()
+        return {
+            "links_": live.packed(),
+            "item_users_": live.item_users.copy(),
+            "past_item_": past.item,
+            "past_at_": past.at,
+            "past_offsets_": past.offsets,
+        }
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -380,11 +322,7 @@ class WalkModel(CatalogueModel):
     @contextmanager
     def _snapshot(self) -> Iterator[_Snapshot]:
         """The state of one moment; held still while it is read, if it is alive."""
-        while True:
-            # In this order: whoever empties the one has filled the other before, or will at once.
-            rest, live = self._rest, self._live
-            if rest or live is not None:
-                break
+        rest, live = self.held()
         if live is not None:
             with live.lock:
                 n_users, stop = live.item_users, live.start + live.length
@@ -419,9 +357,3 @@ def _shares(lengths: Ints) -> Ints:
 
 def _share(length: int) -> int:
     return int(_shares(np.array([length]))[0])
-
-
-def _rows_by_item(history: History, n_items: int) -> tuple[Ints, Ints]:
-    """Where each item occurs: int64[M+1] offsets and the event numbers, ascending within an item."""
-    where: Array = np.argsort(history.item, kind="stable")
-    return offsets_of(np.bincount(history.item, minlength=n_items)), where

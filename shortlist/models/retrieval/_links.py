@@ -40,23 +40,26 @@ class LinkModel(SumModel):
 
     def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
         """The weighted past of each request, and where its items lead."""
-        history = self._read(requests)
-        return weighted_matrix(history, self.n_items_, self.weigh(history)), self.links_
+        _, past, links = self.read_past(requests)
+        return past, links
 
     def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
         """What each past item adds to the score of `item`, where it adds anything; the values sum to the score."""
-        if not 0 <= item < self.n_items_:
+        items, past, links = self.read_past(requests)
+        if not 0 <= item < links.shape[1]:
             return None
-        history = self._read(requests)
-        added: dict[int, float] = {}
-        for past, weight in zip(history.item.tolist(), self.weigh(history).tolist(), strict=True):
-            share = weight * float(self.links_[past, item])
-            if share:
-                added[past] = added.get(past, 0.0) + share
-        return added
+        shares = zip(past.indices.tolist(), past.data.tolist(), strict=True)
+        added = {int(items[row]): weight * float(links[row, item]) for row, weight in shares}
+        return {past_item: share for past_item, share in added.items() if share}
 
-    def _read(self, requests: Requests) -> History:
-        history = within(requests.history, np.ones(self.n_items_, bool))
+    def read_past(self, requests: Requests) -> tuple[range | Ints, csr_array, csr_array]:
+        """R items, the weights of them in the past of each request, CSR float64[B, R], and their links [R, M]."""
+        links = self.links_
+        history = self._read(requests, links.shape[0])
+        return range(links.shape[0]), weighted_matrix(history, links.shape[0], self.weigh(history)), links
+
+    def _read(self, requests: Requests, n_items: int) -> History:
+        history = within(requests.history, np.ones(n_items, bool))
         history = history if self.repeats_count else distinct(history)
         return history.last(self.config.max_len)
 

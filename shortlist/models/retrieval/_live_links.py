@@ -1,10 +1,8 @@
 """The state of a counter model while events arrive: rows that change in place, and what each user did.
 
 A fitted model holds its links as one frozen matrix. The first update copies them into a pool in which rows can grow
-(`_walk_kernels`), so that an event costs the rows it touches instead of a copy of everything: about the squared length
-of the user's past. Readers and the one writer take turns by a lock; a reader sees the state between two events.
-Cost: up to 54 bytes per link instead of 12, because rows keep room to grow and moved rows leave holes; when less than a
-third of the pool is links, it is packed anew.
+(`_row_pool`), so that an event costs the rows it touches instead of a copy of everything: about the squared length of
+the user's past. Readers and the one writer take turns by a lock; a reader sees the state between two events.
 """
 
 from __future__ import annotations
@@ -17,16 +15,15 @@ import numpy as np
 
 from shortlist.core.types import Floats, Ints
 from shortlist.models.pasts import Pasts
-from shortlist.models.retrieval._walk_kernels import change_rows, pack
+from shortlist.models.retrieval._row_pool import RowPool
+from shortlist.models.retrieval._walk_kernels import change_rows
+from shortlist.models.updating import grown
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-SLACK = 1 << 16
-"""Places by which a pool is larger than its rows, at least."""
 
-
-class LiveLinks:
+class LiveLinks(RowPool):
     """Links, counts of users and pasts that take one event at a time.
 
     Args:
@@ -52,24 +49,20 @@ class LiveLinks:
         to_scale: Callable[[Ints], Floats],
         config: Any,
     ) -> None:
+        super().__init__(links)
         self.lock = threading.Lock()
-        self.columns: Ints
-        self.counts: Ints
-        self.used: int
         self.pasts = pasts
-        self.n_items = links.shape[0]
         self.item_users = item_users.copy()
         self.config = config
         self.from_scale, self.to_scale = from_scale(self.item_users), to_scale(self.item_users)
         self._steps, self._share = steps, share
         self._from_scale, self._to_scale = from_scale, to_scale
         self._cut = (0, 0) if config.neighbours is None else (2 * config.neighbours, config.neighbours)
-        self._spread_out(links.indptr.astype(np.int64), links.indices, links.data)
 
     def event(self, user: int, item: int, at: float) -> None:
         """One event; the caller holds the lock."""
         if item >= self.n_items:
-            self._make_room_for(item + 1)
+            self.lengthen(item + 1)
         before, _ = self.pasts.read(user)
         after = self.pasts.insert(user, item, at)
         mine_before, mine_after = np.unique(before), np.unique(after)
@@ -79,57 +72,14 @@ class LiveLinks:
             self.from_scale[changed] = self._from_scale(self.item_users[changed])
             self.to_scale[changed] = self._to_scale(self.item_users[changed])
         rows = np.union1d(mine_before, mine_after)
-        # Each row it touches may gain as many links, and moves if it has no room for them.
-        fullest = self.length[rows] + len(rows)
-        moving = fullest > self.room[rows]
-        self._ensure(int((fullest[moving] * 3 // 2 + 4).sum()))
+        self.make_room_for(rows, len(rows))
         self.used = change_rows(
             before, self._share(len(mine_before)), after, self._share(len(mine_after)), rows, self._steps,
             self.start, self.length, self.room, self.columns, self.counts, self.used, self.to_scale, *self._cut,
         )  # fmt: skip
 
-    @property
-    def n_links(self) -> int:
-        """Links held."""
-        return int(self.length.sum())
-
-    def packed(self) -> csr_array:
-        """The links as a matrix of their own; the caller holds the lock."""
-        from scipy.sparse import csr_array
-
-        offsets, columns, counts = pack(self.start, self.length, self.columns, self.counts)
-        return csr_array((counts, columns, offsets), shape=(self.n_items, self.n_items))
-
-    def _spread_out(self, offsets: Ints, columns: Ints, counts: Ints) -> None:
-        """Start a pool from rows that stand one after another."""
-        self.length = np.diff(offsets)
-        self.start = offsets[:-1].copy()
-        self.room = self.length.copy()
-        self.used = len(columns)
-        size = self.used + max(SLACK, self.used // 2)
-        self.columns, self.counts = np.empty(size, np.int32), np.empty(size, np.int64)
-        self.columns[: self.used], self.counts[: self.used] = columns, counts
-
-    def _ensure(self, places: int) -> None:
-        if self.used + places <= len(self.columns):
-            return
-        if self.used > 3 * int(self.length.sum()) + SLACK:
-            self._spread_out(*pack(self.start, self.length, self.columns, self.counts))
-        if self.used + places > len(self.columns):
-            size = self.used + places + len(self.columns) // 2
-            columns, counts = np.empty(size, np.int32), np.empty(size, np.int64)
-            columns[: self.used], counts[: self.used] = self.columns[: self.used], self.counts[: self.used]
-            self.columns, self.counts = columns, counts
-
-    def _make_room_for(self, n_items: int) -> None:
-        self.item_users = _longer(self.item_users, n_items)
-        self.from_scale, self.to_scale = _longer(self.from_scale, n_items), _longer(self.to_scale, n_items)
-        self.start, self.length, self.room = (_longer(x, n_items) for x in (self.start, self.length, self.room))
-        self.n_items = n_items
-
-
-def _longer(array: Any, n: int) -> Any:
-    """A copy with zeros behind."""
-    out = np.zeros(n, array.dtype)
-    out[: len(array)] = array
-    return out
+    def lengthen(self, n_items: int) -> None:
+        """Room for items that came after the fit."""
+        self.item_users = grown(self.item_users, n_items)
+        self.from_scale, self.to_scale = grown(self.from_scale, n_items), grown(self.to_scale, n_items)
+        super().lengthen(n_items)

@@ -1,7 +1,6 @@
 """Compiled parts of the counter models: counting rows, adding one event's change to live rows, answering.
 
-Live rows stand in one pool of columns and counts: row i owns `room[i]` places from `start[i]`, the first `length[i]` of
-them used, columns ascending. A row that outgrows its room moves to the end of the pool with half as much again.
+Live rows stand in a pool, see `_row_pool`.
 """
 
 from __future__ import annotations
@@ -227,19 +226,6 @@ def change_rows(
             held = cut_to
         length[i] = held
     return used
-
-
-@njit(cache=True, nogil=True)
-def pack(start: Array, length: Array, columns: Array, counts: Array) -> tuple[Array, Array, Array]:
-    """The rows of a pool one after another: offsets, columns, counts."""
-    offsets = np.zeros(len(start) + 1, np.int64)
-    offsets[1:] = np.cumsum(length)
-    column = np.empty(offsets[-1], np.int32)
-    count = np.empty(offsets[-1], np.int64)
-    for i in range(len(start)):
-        column[offsets[i] : offsets[i + 1]] = columns[start[i] : start[i] + length[i]]
-        count[offsets[i] : offsets[i + 1]] = counts[start[i] : start[i] + length[i]]
-    return offsets, column, count
 
 
 @njit(cache=True, nogil=True)

@@ -7,13 +7,14 @@ it reads the user's latest basket only. For more of the same see `swing`, for wh
 for taste over a whole history `item_knn`.
 
 Paper: Agrawal, Imielinski and Swami, "Mining Association Rules between Sets of Items in Large Databases", SIGMOD 1993.
-Cost: that of `item_knn` over baskets: half the sum of squared basket sizes, 12 bytes per kept link. Not for logs whose
-timestamps say nothing, or where a visit leaves a single event.
+Cost: that of `item_knn` over baskets: half the sum of squared basket sizes, 12 bytes per kept link and per event, and
+what `_live_neighbours` says once single events are learnt. Not for logs whose timestamps say nothing, or where a visit
+leaves a single event.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveInt
@@ -21,14 +22,14 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import History, Ints, Requests, offsets_of
-from shortlist.data.dataset import Dataset
+from shortlist.data.dataset import Dataset, Interactions
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.neighbours import nearest
-from shortlist.models.retrieval._links import LinkModel
+from shortlist.models.retrieval._live_neighbours import LiveLinkModel
 from shortlist.models.retrieval._skipgram import sessions
-from shortlist.models.similarity import NeighbourConfig
-from shortlist.models.sparse import row_of
+from shortlist.models.similarity import Measure, NeighbourConfig
+from shortlist.models.sparse import csr_like, row_of
+from shortlist.models.updating import settled
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -53,16 +54,23 @@ class Config(ModelConfig):
     """Latest distinct items of a basket that are counted, so that one huge order costs at most its square."""
     max_len: int = Field(default=50, ge=1)
     """Latest distinct items of the basket at hand that are read for an answer."""
+    max_links: int = Field(default=100_000_000, ge=1)
+    """Refuse to count more pairs of items than this (up to 54 bytes each) to learn from single events."""
 
 
-class BoughtTogether(LinkModel):
+class BoughtTogether(LiveLinkModel):
     """Adds up the links of the items in the basket at hand.
 
     Learned: `links_` CSR float64[M, M], row i the confidence or lift of others given item i, diagonal empty;
-    `item_baskets_` int64[M], baskets that hold the item; `n_baskets_`, how many baskets there are.
+    `item_baskets_` int64[M], baskets that hold the item; `n_baskets_`, how many baskets there are; for the counted
+    events of users see `LiveLinkModel`.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
+
+    links_ = settled("links_")
+    item_baskets_ = settled("item_baskets_")
+    n_baskets_ = settled("n_baskets_")
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
         """Cut the log into baskets and count pairs.
@@ -70,23 +78,41 @@ class BoughtTogether(LinkModel):
         Raises:
             BadConfig: an interaction type that the data does not have.
         """
-        from scipy.sparse import csr_array
+        self._live = None
+        self._rest = self.compare(self._events(data), self.n_items_, threads=ctx.threads, progress=ctx.progress)
 
-        c = self.config
-        past = self._counted(data)
-        offsets = sessions(past, c.basket_gap_s) if len(past.item) else np.zeros(1, np.int64)
-        basket = distinct(History(past.item, past.at, offsets)).last(c.max_basket)
-        shape = (len(basket), self.n_items_)
-        held = csr_array(
-            (np.ones(len(basket.item), np.float32), basket.item.copy(), basket.offsets.copy()), shape=shape
-        )
-        alike = NeighbourConfig(similarity="lift" if c.measure == "lift" else "cooccurrence", min_common=c.min_support)
-        links = nearest(held, alike, neighbours=c.neighbours, threads=ctx.threads, progress=ctx.progress)
-        self.item_baskets_: Ints = np.bincount(basket.item, minlength=self.n_items_).astype(np.int64)
-        self.n_baskets_ = len(basket)
-        if c.measure == "confidence":  # within a row it has the order of the counts
-            links.data /= self.item_baskets_[row_of(links)]
-        self.links_: csr_array = links
+    @property
+    def by_target(self) -> bool:
+        """Links are kept by the item that is in the basket."""
+        return False
+
+    def likeness(self) -> NeighbourConfig:
+        """What makes items alike."""
+        measure: Measure = "lift" if self.config.measure == "lift" else "cooccurrence"
+        return NeighbourConfig(similarity=measure, min_common=self.config.min_support)
+
+    def places(self, past: History) -> History:
+        """The baskets, users one after another."""
+        offsets = sessions(past, self.config.basket_gap_s) if len(past.item) else np.zeros(1, np.int64)
+        return distinct(History(past.item, past.at, offsets)).last(self.config.max_basket)
+
+    def counted(self, events: Interactions) -> Interactions:
+        """The events of the types that make baskets."""
+        types = self.config.types
+        if not types:
+            return events
+        return events.take(np.isin(events.type, [n for n, name in enumerate(events.types) if name in types]))
+
+    def scaled(self, links: csr_array, items: Ints, size: Ints) -> csr_array:
+        """Counts as confidence: within a row it has the order of the counts. Lift as it is."""
+        if self.config.measure == "lift":
+            return links
+        return csr_like(links, links.data / size[items][row_of(links)])
+
+    def state(self, links: csr_array, past: History, size: Ints, n_places: int) -> dict[str, Any]:
+        """Everything that was learned, by attribute name."""
+        learned = super().state(links, past, size, n_places)
+        return {**learned, "item_baskets_": size, "n_baskets_": n_places}
 
     def evidence(self, item: int, other: int) -> dict[str, float] | None:
         """What the log says about a linked pair: baskets with both, confidence of `other` given `item`, and lift.
@@ -112,9 +138,9 @@ class BoughtTogether(LinkModel):
         together = round(confidence * self.item_baskets_[item])
         return {"baskets": together, "confidence": confidence, "lift": confidence / share}
 
-    def _read(self, requests: Requests) -> History:
+    def _read(self, requests: Requests, n_items: int) -> History:
         """The basket at hand: what the history holds after its last long pause."""
-        history = within(requests.history, np.ones(self.n_items_, bool))
+        history = within(requests.history, np.ones(n_items, bool))
         start = history.offsets[:-1].copy()
         pause = np.flatnonzero(np.diff(history.at) > self.config.basket_gap_s) + 1
         row = history.row
@@ -122,7 +148,7 @@ class BoughtTogether(LinkModel):
         np.maximum.at(start, row[pause], pause)
         return distinct(history.last(history.offsets[1:] - start)).last(self.config.max_len)
 
-    def _counted(self, data: Dataset) -> History:
+    def _events(self, data: Dataset) -> History:
         """Everybody's events of the chosen types, oldest first."""
         types = self.config.types
         if not types:
@@ -134,9 +160,6 @@ class BoughtTogether(LinkModel):
                 hint=f"It has: {', '.join(data.interactions.types)}.",
                 field="types",
             )
-        numbers = [data.interactions.types.index(name) for name in types]
-        chosen = np.isin(data.interactions.type, numbers)
-        order = data.interactions.user_order
-        order = order[chosen[order]]
-        events = data.interactions.take(order)
+        events = self.counted(data.interactions)
+        events = events.take(events.user_order)
         return History(events.item, events.at, offsets_of(np.bincount(events.user, minlength=data.n_users)))

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from shortlist.core import registry
 from shortlist.core.config import Config as PlainConfig
-from shortlist.core.contracts import FitContext, ItemReader, Updatable
+from shortlist.core.contracts import FitContext, ItemReader, takes_events
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, Ints, Requests
 from shortlist.models.base import CatalogueModel, ModelConfig
@@ -132,7 +132,7 @@ class Fusion(CatalogueModel):
     def inexact_updates(self) -> str:
         """Why an update may differ from a fit on everything; empty where it does not."""
         for part, model in zip(self.config.models, self.parts, strict=True):
-            if not isinstance(model, Updatable):
+            if not takes_events(model):
                 return f"the part '{part.model}' stays as it was fitted"
             if why := getattr(model, "inexact_updates", ""):
                 return f"the part '{part.model}': {why}"
@@ -142,7 +142,7 @@ class Fusion(CatalogueModel):
         """Let every part that can learn from events since; the others stay as they were fitted."""
         self.require_fitted()
         for part in self.parts:
-            if isinstance(part, Updatable):
+            if takes_events(part):
                 part.update(events)
         self._count_vocabulary()
         return self

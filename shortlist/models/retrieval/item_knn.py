@@ -8,26 +8,25 @@ Papers: Linden, Smith and York, "Amazon.com Recommendations", IEEE Internet Comp
 "Item-Based Top-N Recommendation Algorithms", TOIS 2004.
 Cost: 12 bytes per kept neighbour and about one multiply-add per pair of items of one user; never the item-item product
 itself (see `neighbours`). Ten seconds of one core on 20 million events of 27,000 items, a third of one on a million.
+Where likeness follows from counts, single events are learnt exactly (see `_live_neighbours` for what that costs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Floats, Requests
+from shortlist.core.types import Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.neighbours import nearest
+from shortlist.models.retrieval._live_neighbours import COUNTED, LiveLinkModel
 from shortlist.models.similarity import NeighbourConfig
-from shortlist.models.sparse import weighted_matrix
-from shortlist.models.sums import SumModel
+from shortlist.models.updating import settled
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -40,41 +39,61 @@ class Config(NeighbourConfig):
     """Most similar items kept; None keeps all pairs that share a user, which fits small catalogues only."""
     keep: Literal["target", "source"] = "target"
     """Whose neighbours are kept: those of the item that is scored, or those of the item in the history."""
+    max_links: int = Field(default=100_000_000, ge=1)
+    """Refuse to count more pairs of items than this (up to 54 bytes each) to learn from single events."""
 
 
-class ItemKnn(SumModel):
+class ItemKnn(LiveLinkModel):
     """Sums similarities of the distinct items of the history.
 
-    Learned: `similarity_` CSR float64[M, M], row i what having item i says about others, diagonal empty; with a weight
-    of value or last also `ratings_` CSR float32[U, M], which only `predict` reads.
+    Learned: `similarity_` CSR float64[M, M], row i what having item i says about others, diagonal empty; without
+    weights `past_item_` int32[E] and `past_offsets_` int64[U+1], the items of each user, which updates need; with a
+    weight of value or last `ratings_` CSR float32[U, M], which only `predict` reads.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
+    table = "similarity_"
+    repeats_matter = False
+
+    similarity_ = settled("similarity_")
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
         """Compare items and keep the nearest of each."""
-        from scipy.sparse import csr_array
-
-        c = self.config
-        by_user = data.matrix(c.weighting)  # [U, M]
-        # [M, M], row = the item whose neighbours were kept
-        rows = nearest(by_user, c, neighbours=c.neighbours, threads=ctx.threads, progress=ctx.progress)
-        self.similarity_ = rows if c.keep == "source" else csr_array(rows.T.tocsr())
-        self.similarity_.sort_indices()
-        if c.weighting in ("value", "last"):
+        by_user = data.matrix(self.config.weighting)  # [U, M]
+        self._live = None
+        if self.config.weighting == "binary":
+            past = History(by_user.indices, np.broadcast_to(0.0, by_user.nnz), by_user.indptr)
+            self._rest = self.compare(past, self.n_items_, threads=ctx.threads, progress=ctx.progress)
+            return
+        self._rest = {self.table: self.kept(by_user, threads=ctx.threads, progress=ctx.progress)}
+        if self.config.weighting in ("value", "last"):
             self.ratings_ = by_user
 
-    def entries(self, requests: Requests) -> tuple[csr_array, csr_array]:
-        """What each request had, and what that resembles."""
-        history = distinct(within(requests.history, np.ones(self.n_items_, bool)))
-        return weighted_matrix(history, self.n_items_, np.ones(len(history.item))), self.similarity_
+    def likeness(self) -> NeighbourConfig:
+        """What makes items alike."""
+        settings: NeighbourConfig = self.config
+        return settings
 
-    def explain(self, requests: Requests, item: int) -> Mapping[int, float] | None:
-        """Similarity of each past item to `item`, where there is any; the values sum to the score."""
-        if not 0 <= item < self.n_items_:
-            return None
-        past = distinct(within(requests.history, np.ones(self.n_items_, bool))).one(0)
-        return {int(i): value for i in past if (value := float(self.similarity_[int(i), item])) > 0}
+    def places(self, past: History) -> History:
+        """The items of each user, kept once only."""
+        return past
+
+    def state(self, links: csr_array, past: History, size: Ints, n_places: int) -> dict[str, Any]:
+        """Everything that was learned, by attribute name; when users had an item says nothing."""
+        learned = super().state(links, past, size, n_places)
+        return {name: value for name, value in learned.items() if name != "past_at_"}
+
+    @property
+    def by_target(self) -> bool:
+        """Whether links are kept by the scored item."""
+        return bool(self.config.keep == "target")
+
+    @property
+    def refuses_updates(self) -> str:
+        """Why these settings cannot learn from single events; empty where they can."""
+        if self.config.similarity not in COUNTED:
+            return f"by {self.config.similarity} one event changes how much all items weigh"
+        return "" if self.config.weighting == "binary" else "its weights are not kept, only who had what is"
 
     def predict(self, user: int, item: int) -> float:
         """Expected rating: the item's mean plus the similarity-weighted deviations of the user's ratings of neighbours.
@@ -106,6 +125,9 @@ class ItemKnn(SumModel):
         if not alike.any():
             return float(mean[item])
         return float(mean[item] + alike @ (value - mean[rated]) / alike.sum())
+
+    def _read(self, requests: Requests, n_items: int) -> History:
+        return distinct(within(requests.history, np.ones(n_items, bool)))
 
 
 def _column_means(ratings: csr_array) -> Floats:

@@ -2,12 +2,12 @@
 
 Items are linked by how often the same users had both, raw or relative to chance; a user's affinity to an item is the
 sum of its events, each losing half its weight every half-life; the score is affinity times links. Simple, quick to
-explain and with a sense of time; `trails` and `rp3beta` are usually more accurate because they count short histories
-for more.
+explain, with a sense of time, and exact after every single event; `trails` and `rp3beta` are usually more accurate
+because they count short histories for more.
 
 Paper: the "Smart Adaptive Recommendations" of Microsoft's open recommender collection, 2018.
-Cost: that of `item_knn`: 12 bytes per kept link, never the item-item product itself. Not for data without users who
-had several items.
+Cost: that of `item_knn`: 12 bytes per kept link and per event, never the item-item product itself, until the first
+update (see `_live_neighbours`). Not for data without users who had several items.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, History
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
-from shortlist.models.neighbours import nearest
-from shortlist.models.retrieval._links import LinkModel, counted_past
+from shortlist.models.retrieval._live_neighbours import LiveLinkModel
 from shortlist.models.similarity import NeighbourConfig
+from shortlist.models.updating import settled
 
 
 class Config(ModelConfig):
@@ -43,29 +43,37 @@ class Config(ModelConfig):
     """Latest events of a history that are read for an answer."""
     max_events: int = Field(default=1000, ge=2)
     """Latest events of a user that are counted, so that one very active account costs at most its square."""
+    max_links: int = Field(default=100_000_000, ge=1)
+    """Refuse to count more pairs of items than this (up to 54 bytes each) to learn from single events."""
 
 
-class Sar(LinkModel):
+class Sar(LiveLinkModel):
     """Affinity times similarity; a repeated item counts each time.
 
-    Learned: `links_` CSR float64[M, M], row i what having item i says about others, diagonal empty.
+    Learned: `links_` CSR float64[M, M], row i what having item i says about others, diagonal empty; for the counted
+    events of users see `LiveLinkModel`.
     """
 
     Config: ClassVar[type[ModelConfig]] = Config
     repeats_count = True
 
+    links_ = settled("links_")
+
     def learn(self, data: Dataset, ctx: FitContext) -> None:
         """Compare items and keep the strongest links of each."""
-        from scipy.sparse import csr_array
+        past = data.sequences.last(self.config.max_events)
+        self._live = None
+        self._rest = self.compare(past, self.n_items_, threads=ctx.threads, progress=ctx.progress)
 
-        c = self.config
-        past = counted_past(data, c.max_events)
-        shape = (len(past), self.n_items_)
-        by_user = csr_array((np.ones(len(past.item), np.float32), past.item.copy(), past.offsets.copy()), shape=shape)
-        alike = NeighbourConfig(similarity=c.similarity, min_common=c.min_common)
-        links = nearest(by_user, alike, neighbours=c.neighbours, threads=ctx.threads, progress=ctx.progress)
-        self.links_ = csr_array(links.T.tocsr())
-        self.links_.sort_indices()
+    def likeness(self) -> NeighbourConfig:
+        """What makes items alike."""
+        return NeighbourConfig(similarity=self.config.similarity, min_common=self.config.min_common)
+
+    @property
+    def most_events(self) -> int | None:
+        """Latest events of a user that are counted."""
+        most: int = self.config.max_events
+        return most
 
     def weigh(self, history: History) -> Floats:
         """float64[T], 2^(-age / half-life), where age counts from the latest event of the request."""

@@ -8,6 +8,9 @@ Paper: Yang, Zhu, Zhang, Wang, Yuan, "Large Scale Product Graph Construction for
 arXiv 2010.05525, 2020.
 Cost: for each item the pairs of its users times their history length, so users per item and events per user are
 bounded; seconds at 100,000 events. Memory 12 bytes per kept link. Not for items with a single user: they get no link.
+Single events are not learnt: one more item of a user changes that user's weight and its overlap with everybody who
+shares an item with it, so all links among what they share, and it may push another user out of `max_users`; that is a
+fit of a large part of the catalogue for one event.
 """
 
 from __future__ import annotations

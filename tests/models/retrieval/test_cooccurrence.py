@@ -128,7 +128,7 @@ def test_answers_during_updates_are_those_of_a_moment_between_two_events():
 
 
 def test_holes_of_moved_rows_are_packed(monkeypatch):
-    monkeypatch.setattr("shortlist.models.retrieval._live_links.SLACK", 50)
+    monkeypatch.setattr("shortlist.models.retrieval._row_pool.SLACK", 50)
     data = log()
     model = Trails().fit(first(data, 20))
     for event in range(20, 600):
