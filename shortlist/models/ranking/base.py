@@ -97,6 +97,12 @@ class Ranker(Model):
                 )
         if not wanted:
             raise BadConfig("The training rows have no feature column.", hint="Name some hydrators.", field="columns")
+        if shown is not None and not len(shown.row) == len(shown.item) == len(label):
+            raise SchemaMismatch(
+                f"There are {len(label)} rows, but {len(shown.row)} requests and {len(shown.item)} items of them.",
+                hint="Give one of each per row.",
+                field="shown",
+            )
         x = matrix_of(columns, wanted, len(label))
         y, groups = self._checked(np.asarray(label, np.float64), np.asarray(group), len(label))
         self.columns_ = wanted

@@ -37,7 +37,7 @@ def asked(model, columns, shown, n=50):
     if hasattr(model, "token_"):
         from shortlist.models.ranking.behaviour.base import Rows
 
-        x = Rows(x, shown.item, shown.row, shown.requests.history, shown.requests.now)
+        x = Rows(x, shown)
     encoded = model._encoded(model._vocabularies(), x)
     return {name: values[np.arange(n)] if hasattr(values, "row") else values[:n] for name, values in encoded.items()}
 

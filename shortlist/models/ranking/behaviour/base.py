@@ -12,9 +12,8 @@ not share it. When not: with short pasts, or few rows per item, `history_mean` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -22,8 +21,8 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from shortlist.core.contracts import FitContext, Shown
-from shortlist.core.errors import BadConfig, LeakDetected, SchemaMismatch, nearest_hint
-from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests
+from shortlist.core.errors import BadConfig, LeakDetected, nearest_hint
+from shortlist.core.types import Candidates, Floats, History, Ints, Requests
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import within
 from shortlist.models.neural.behaviour_net import AGE, PAST, TARGET, BehaviourNet
@@ -66,23 +65,22 @@ class Rows:
 
     Attributes:
         x: float64[N, F].
-        item: int64[N].
-        request: int64[N], into the histories.
-        history: of all requests.
-        now: float64[R].
+        shown: N rows, of any number of requests.
     """
 
     x: Floats
-    item: Ints
-    request: Ints
-    history: History
-    now: Floats
+    shown: Shown
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: Any) -> Rows:
-        return replace(self, x=self.x[rows], item=self.item[rows], request=self.request[rows])
+        return Rows(self.x[rows], self.shown.take(rows))
+
+    def pasts(self) -> tuple[History, Floats, Ints]:
+        """Histories and moments of the requests that have a row here, and int64[N], which of these each row is of."""
+        used, row = np.unique(self.shown.row, return_inverse=True)
+        return self.shown.requests.history.take(used), self.shown.requests.now[used], row
 
 
 class BehaviourRanker(FieldRanker):
@@ -115,11 +113,8 @@ class BehaviourRanker(FieldRanker):
 
     # --- learning ----------------------------------------------------------------------------------------------------
 
-    def fit_rows(
-        self, columns: Mapping[str, Array], label: Any, group: Ints, ctx: FitContext | None = None, *,
-        shown: Shown | None = None,
-    ) -> Self:  # fmt: skip
-        """See `Ranker.fit_rows`; here `shown` must be given.
+    def learn_shown(self, x: Floats, label: Floats, group: Ints, ctx: FitContext, shown: Shown | None) -> None:
+        """See `FieldRanker.learn_rows`; here `shown` must be given.
 
         Raises:
             BadConfig: `shown` is missing, or an item column is none of the item table.
@@ -131,12 +126,6 @@ class BehaviourRanker(FieldRanker):
                 hint="Fit the whole pipeline, or give fit_rows(..., shown=Shown(requests, row, item, data)).",
                 field="shown",
             )
-        n = len(group)
-        if len(shown.row) != n or len(shown.item) != n:
-            raise SchemaMismatch(
-                f"There are {n} rows, but {len(shown.row)} requests and {len(shown.item)} items of them.",
-                hint="Give one of each per row.",
-            )
         history = shown.requests.history
         if (history.at >= shown.requests.now[history.row]).any():
             raise LeakDetected(
@@ -144,17 +133,7 @@ class BehaviourRanker(FieldRanker):
                 hint="Read histories strictly before `now`: the label's own event must not explain the label.",
                 field="history",
             )
-        return super().fit_rows(columns, label, group, ctx, shown=shown)
-
-    def learn_shown(self, x: Floats, label: Floats, group: Ints, ctx: FitContext, shown: Shown | None) -> None:
-        """See `FieldRanker.learn_rows`."""
-        assert shown is not None
-        rows = Rows(x, shown.item, shown.row, shown.requests.history, shown.requests.now)
-        self._shown: Shown | None = shown
-        try:
-            super().learn_rows(cast(Any, rows), label, group, ctx)
-        finally:
-            self._shown = None
+        self.learn_rows(cast(Any, Rows(x, shown)), label, group, ctx)
 
     def _refuse_columns(self, x: Any) -> None:
         super()._refuse_columns(x.x)
@@ -164,11 +143,8 @@ class BehaviourRanker(FieldRanker):
 
     def _read(self, x: Any) -> Schema:
         """Vocabularies of columns, and tokens of the items in these rows and in their pasts."""
-        schema = super()._read(x.x)
-        assert self._shown is not None
-        data = self._shown.data
-        seen = x.history.take(np.unique(x.request)).item
-        items = np.concatenate([x.item, seen])
+        schema, data = super()._read(x.x), x.shown.data
+        items = np.concatenate([x.shown.item, x.pasts()[0].item])
         size = int(items.max(initial=-1)) + 1 if data is None else data.n_items
         events = np.bincount(items[(items >= 0) & (items < size)], minlength=size)
         order = np.arange(size) if data is None else natural_order(data.items)
@@ -223,8 +199,7 @@ class BehaviourRanker(FieldRanker):
     def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
         """float64[N], from the columns of each row, its item and the history of its request."""
         x = matrix_of(candidates.cols, self.columns_, len(candidates))
-        rows = Rows(x, candidates.item, candidates.row.astype(np.int64), requests.history, requests.now)
-        return self.score_matrix(cast(Any, rows))
+        return self.score_matrix(cast(Any, Rows(x, Shown(requests, candidates.row, candidates.item))))
 
     def importance(self) -> dict[str, float]:
         """Share of each column, of the past and of the item in the log loss that shuffling them one by one adds."""
@@ -240,7 +215,7 @@ class BehaviourRanker(FieldRanker):
         tokens, age, row = self._pasts(x)
         return {
             **super()._encoded(schema, x.x),
-            TARGET: torch.from_numpy(self._tokens(x.item)),
+            TARGET: torch.from_numpy(self._tokens(x.shown.item)),
             PAST: ByRequest(tokens, row),
             AGE: ByRequest(age, row),
         }
@@ -251,14 +226,13 @@ class BehaviourRanker(FieldRanker):
 
     def _pasts(self, x: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens int64[R, L], seconds before now float64[R, L], and the row of these of each row."""
-        used, row = np.unique(x.request, return_inverse=True)
-        known = self.token_ > UNKNOWN
-        past = within(x.history.take(used), known).last(self.config.max_len)
+        history, now, row = x.pasts()
+        past = within(history, self.token_ > UNKNOWN).last(self.config.max_len)
         place = np.arange(len(past.item)) - past.offsets[past.row]
-        shape = (len(used), max(1, int(past.lengths.max(initial=1))))
+        shape = (len(past), max(1, int(past.lengths.max(initial=1))))
         tokens, age = np.zeros(shape, np.int64), np.zeros(shape)
         tokens[past.row, place] = self.token_[past.item]
-        age[past.row, place] = x.now[used][past.row] - past.at
+        age[past.row, place] = now[past.row] - past.at
         return torch.from_numpy(tokens), torch.from_numpy(age), torch.from_numpy(row)
 
 

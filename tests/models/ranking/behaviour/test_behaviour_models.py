@@ -174,7 +174,7 @@ def test_dropout_and_batches_of_one(name):
 
 
 def test_din_with_and_without_softmax_differ_and_both_learn():
-    plain, shared = (fitted(Din, n=1200, softmax=softmax, item_columns=()) for softmax in (False, True))
+    plain, shared = (fitted(Din, n=1200, softmax=softmax) for softmax in (False, True))
     columns, label, shown = world(600, seed=1)
     one, two = score(plain, columns, shown), score(shared, columns, shown)
     assert min(auc(label, one), auc(label, two)) > 0.7
@@ -229,7 +229,7 @@ def _rows(model, columns, shown):
     from shortlist.models.ranking.behaviour.base import Rows
 
     x = matrix_of(columns, model.columns_, len(shown.item))
-    return Rows(x, shown.item, shown.row, shown.requests.history, shown.requests.now)
+    return Rows(x, shown)
 
 
 def test_items_with_several_labels_are_alike_if_they_share_one():
@@ -243,6 +243,24 @@ def test_items_with_several_labels_are_alike_if_they_share_one():
     encoded = model._encoded(model._vocabularies(), _rows(model, {"noise": np.zeros(1)}, asked))
     past = model.module_.past({name: values[np.array([0])] for name, values in encoded.items()})
     assert past.alike.tolist() == [[True, True, False, False]]
+
+
+@pytest.mark.parametrize("kind", ["isotonic", "platt"])
+def test_a_calibrated_model_is_calibrated_on_pasts_it_did_not_learn_from(kind):
+    """The last fifth of the requests, with their own pasts: its mean prediction becomes that part's click rate."""
+    columns, label, shown = world(600)
+    label[480:] = np.maximum(label[480:], np.random.default_rng(3).uniform(size=120) < 0.5)
+    model = Din(**{**SMALL, "calibration": kind}).fit_rows(columns, label, np.arange(600), CTX, shown=shown)
+    late = np.arange(480, 600)
+    held = Shown(shown.requests.take(late), np.arange(120), shown.item[late])
+    told = score(model, {"noise": columns["noise"][late]}, held)
+    assert told.mean() == pytest.approx(label[late].mean(), abs=0.02)
+    plain = Din(**SMALL).fit_rows(
+        {"noise": columns["noise"][:480]}, label[:480], np.arange(480), CTX, shown=shown.take(np.arange(480))
+    )
+    raw = score(plain, {"noise": columns["noise"][late]}, held)
+    order = np.argsort(raw, kind="stable")
+    assert (np.diff(told[order]) >= 0).all()
 
 
 def test_what_must_be_told_is_asked_for():
