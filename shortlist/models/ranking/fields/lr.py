@@ -11,15 +11,25 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field as Setting
 from torch import nn
 
+from shortlist.models.base import ModelConfig
 from shortlist.models.neural.fields import Field
-from shortlist.models.ranking.fields.base import FieldRanker
+from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+
+class Config(FieldConfig):
+    """Settings of `Lr`."""
+
+    learning_rate: float = Setting(default=0.01, gt=0)
+    """Step size of Adam. Weights alone with their codes bear ten times the step of vectors."""
 
 
 class Lr(FieldRanker):
     """One weight per code, the floor every click model must beat. Learned: see `FieldRanker`."""
 
+    Config: ClassVar[type[ModelConfig]] = Config
     contract_settings: ClassVar[dict[str, Any]] = {**FieldRanker.contract_settings, "learning_rate": 0.05}
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
