@@ -117,6 +117,7 @@ ROWS: tuple[Row, ...] = (
     Row("labelled", "aliexpress-sample", "shortlist.data.labelled.sets:ALIEXPRESS", "120 rows of AliExpress: click, conversion"),
     Row("labelled", "avazu", "shortlist.data.labelled.sets:AVAZU", "Avazu's clicks on mobile ads, the competition's train file"),
     Row("labelled", "byterec-sample", "shortlist.data.labelled.sets:BYTEREC", "200 short videos: finished, liked"),
+    Row("labelled", "census-income", "shortlist.data.labelled.sets:CENSUS", "people of a census: income above 50,000, never married"),
     Row("labelled", "clothing-reviews", "shortlist.data.labelled.sets:CLOTHING", "23,486 reviews of clothes: recommended or not"),
     Row("labelled", "criteo-sample", "shortlist.data.labelled.sets:CRITEO", "1,999 rows of Criteo's display ads, or the whole train file"),
     Row("labelled", "douban-sample", "shortlist.data.labelled.sets:DOUBAN", "3,000 ratings of books, films and music, good or not"),

@@ -6,12 +6,13 @@ import pytest
 from benchmarks import ctr
 from shortlist.evaluation.metrics import auc
 
-QUICK = {"epochs": 2, "batch_size": 1024, "learning_rate": 0.01, "start": 0.1, "factors": 4, "hidden": [8]}
+QUICK = {"epochs": 1, "batch_size": 1024, "learning_rate": 0.01, "start": 0.1, "factors": 4, "hidden": [8]}
 SAMPLES = [
     ("adult", "ctr-random-811", "widedeep-tabular"),
     ("ali-ccp-sample", "published", "ctr-tiny-samples"),
     ("aliexpress-sample", "published", "ctr-tiny-samples"),
     ("byterec-sample", "ctr-random-811", "ctr-tiny-samples"),
+    ("census-income", "ctr-random-811", "census-income-kdd"),
     ("clothing-reviews", "ctr-random-811", "widedeep-tabular"),
     ("criteo-sample", "ctr-random-811", "criteo-sample"),
     ("douban-sample", "ctr-random-811", "ctr-tiny-samples"),

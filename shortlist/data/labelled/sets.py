@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 _CRITEO = (*(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27)))
 _TORCH_RECHUB = "ctr-tiny-samples"
+_CENSUS = (
+    "age", "class_worker", "det_ind_code", "det_occ_code", "education", "wage_per_hour", "hs_college", "marital_stat",
+    "major_ind_code", "major_occ_code", "race", "hisp_origin", "sex", "union_member", "unemp_reason",
+    "full_or_part_emp", "capital_gains", "capital_losses", "stock_dividends", "tax_filer_stat", "region_prev_res",
+    "state_prev_res", "det_hh_fam_stat", "det_hh_summ", "instance_weight", "mig_chg_msa", "mig_chg_reg",
+    "mig_move_reg", "mig_same", "mig_prev_sunbelt", "num_emp", "fam_under_18", "country_father", "country_mother",
+    "country_self", "citizenship", "own_or_self", "vet_question", "vet_benefits", "weeks_worked", "year", "income",
+)  # fmt: skip
 _BYTEREC = (
     "uid", "user_city", "item_id", "author_id", "item_city", "channel", "finish", "like", "music_id", "device",
     "create_time", "video_duration",
@@ -67,6 +75,16 @@ AVAZU = Layout(
 BYTEREC = Layout(
     "byterec-sample", _TORCH_RECHUB, (Source({"train": "byterec_sample.txt"}, "\t", _BYTEREC),), ("finish", "like"),
     quantities=("create_time", "video_duration"), absent=("-1",),
+)  # fmt: skip
+
+# `det_hh_fam_stat` says "never marr" of some: published figures of marital_stat differ by which such columns are kept.
+CENSUS = Layout(
+    "census-income", "census-income-kdd",
+    (Source({"train": "census-income.data", "test": "census-income.test"}, header=_CENSUS),
+     Source({"train": "census-income.test"}, header=_CENSUS)),
+    ("income", "marital_stat"), positive=("50000+.", "Never married"), negative=(),
+    quantities=("age", "wage_per_hour", "capital_*", "stock_dividends", "num_emp", "weeks_worked"),
+    counts=("wage_per_hour", "capital_*", "stock_dividends"), dropped=("instance_weight",), absent=("?",),
 )  # fmt: skip
 
 CLOTHING = Layout(

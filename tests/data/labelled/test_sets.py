@@ -11,7 +11,8 @@ from shortlist.data.labelled.sets import BYTEREC, CRITEO
 
 TINY = "ctr-tiny-samples"
 HERE = {
-    "adult": "widedeep-tabular", "clothing-reviews": "widedeep-tabular", "criteo-sample": "criteo-sample",
+    "adult": "widedeep-tabular", "census-income": "census-income-kdd",
+    "clothing-reviews": "widedeep-tabular", "criteo-sample": "criteo-sample",
     **dict.fromkeys([name for name in names() if name.endswith("-sample") and name != "criteo-sample"], TINY),
 }  # fmt: skip
 CRITEO_HEADER = ",".join(("Id", "Label", *(f"I{n}" for n in range(1, 14)), *(f"C{n}" for n in range(1, 27))))
@@ -51,6 +52,15 @@ def test_criteo_counts():
     assert rows.missing["I12"] == 1554
     assert rows.columns["I1"][0] == pytest.approx(np.log(2))
     assert rows.words["C1"][int(rows.columns["C1"][0])] == "68fd1e64"
+
+
+@present("census-income-kdd")
+def test_census_has_two_labels_of_different_people():
+    rows = load_rows("census-income")
+    assert len(rows) == 99_762
+    assert {name: int(values.sum()) for name, values in rows.labels.items()} == {"income": 6186, "marital_stat": 43_143}
+    assert len(rows.columns) == 39  # 42 less two labels and the weight
+    assert rows.words["sex"] == ("Female", "Male")
 
 
 @present(TINY)
