@@ -36,10 +36,14 @@ def movies(ml_100k):
 @pytest.mark.golden
 @pytest.mark.slow
 @pytest.mark.real_data("ml-100k")
-def test_sasrec_on_movielens_100k(movies):
-    hit_rate, ndcg = measured("sasrec", movies, **settings("sequence-ml-100k", "sasrec"))
-    assert hit_rate >= 0.165
-    assert ndcg >= 0.083
+@pytest.mark.parametrize(
+    ("name", "least_hit_rate", "least_ndcg"),
+    [("sasrec", 0.175, 0.088), ("gru4rec", 0.165, 0.083), ("hstu", 0.157, 0.080), ("esasrec", 0.156, 0.080)],
+)
+def test_networks_on_movielens_100k(movies, name, least_hit_rate, least_ndcg):
+    hit_rate, ndcg = measured(name, movies, **settings("sequence-ml-100k", name))
+    assert hit_rate >= least_hit_rate
+    assert ndcg >= least_ndcg
 
 
 @pytest.mark.golden
