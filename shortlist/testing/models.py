@@ -10,8 +10,9 @@ model whose fit takes seconds at its defaults may name smaller settings for the 
 from __future__ import annotations
 
 import copy
+import itertools
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -382,9 +383,29 @@ def shown_at_random(group: Any, n_items: int = 40, seed: int = 0) -> Shown:
     return Shown(requests, group, rng.integers(0, n_items, len(group)), replace(data, item_table=table))
 
 
+def funnel_labels(columns: Mapping[str, Any], label: Any, tasks: Sequence[str], seed: int = 0) -> Any:
+    """The label itself for one task; else labels by task, each a step that presupposes the one before.
+
+    Args:
+        columns: as `ranking_rows` gives them.
+        label: float64[N] of the first step.
+        tasks: names, in their order.
+        seed: of the draw.
+    """
+    if len(tasks) == 1:
+        return label
+    rng, found = np.random.default_rng([seed, 1]), {tasks[0]: label}
+    chance = 1 / (1 + np.exp(-1.5 * columns["match"] - 0.4 * columns["popularity"]))
+    for before, task in itertools.pairwise(tasks):
+        found[task] = found[before] * (rng.uniform(size=len(label)) < chance)
+    return found
+
+
 def _ranker(make: Make) -> tuple[Any, Requests, Candidates]:
     columns, label, group = ranking_rows()
-    model = make().fit_rows(columns, label, group, CTX, shown=shown_at_random(group))
+    made = make()
+    labels = funnel_labels(columns, label, made.tasks)
+    model = made.fit_rows(columns, labels, group, CTX, shown=shown_at_random(group))
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
     shown = shown_at_random(rows, seed=9)
     return model, shown.requests, Candidates(rows.astype(np.int32), shown.item, 20, fresh)
@@ -399,11 +420,22 @@ def ranker_finds_the_cause(make: Make) -> None:
     assert np.corrcoef(score, table.cols["match"])[0, 1] > 0.7
 
 
-def ranker_one_equals_many(make: Make) -> None:
-    """A row scored alone gets exactly the score it gets in a batch."""
+def ranker_has_a_column_per_task(make: Make) -> None:
+    """One score per row and task, finite, and not the same for all rows; of no rows as well."""
     model, requests, table = _ranker(make)
-    whole = model.score(requests, table)[:, 0]
-    alone = model.score(requests.take(np.array([4])), table.one(4))[:, 0]
+    score = model.score(requests, table)
+    assert score.shape == (len(table), len(model.tasks))
+    assert np.isfinite(score).all()
+    assert (np.ptp(score, axis=0) > 0).all()
+    nothing = Candidates(np.empty(0, np.int32), np.empty(0, np.int64), 20, {name: np.empty(0) for name in COLUMNS})
+    assert model.score(requests, nothing).shape == (0, len(model.tasks))
+
+
+def ranker_one_equals_many(make: Make) -> None:
+    """A row scored alone gets exactly the scores it gets in a batch."""
+    model, requests, table = _ranker(make)
+    whole = model.score(requests, table)
+    alone = model.score(requests.take(np.array([4])), table.one(4))
     assert alone.tolist() == whole[table.row == 4].tolist()
 
 
@@ -436,7 +468,7 @@ def ranker_is_calibrated_where_asked(make: Make) -> None:
     shown = shown_at_random(group)
     model = make()
     model.set_params(calibration="platt", calibration_share=0.5)
-    model.fit_rows(columns, label, group, CTX, shown=shown)
+    model.fit_rows(columns, funnel_labels(columns, label, model.tasks), group, CTX, shown=shown)
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
     asked = shown_at_random(rows, seed=9)
     table = Candidates(rows.astype(np.int32), asked.item, 20, fresh)
@@ -462,6 +494,7 @@ RANKER_CHECKS: Mapping[str, Check] = {
     for check in (
         config_round_trips,
         ranker_finds_the_cause,
+        ranker_has_a_column_per_task,
         ranker_one_equals_many,
         ranker_saves_and_loads,
         ranker_names_a_missing_column,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from shortlist.core import registry
-from shortlist.core.types import Array, Floats, Ints
+from shortlist.core.types import Floats, Ints
 from shortlist.models.neural.trainer import Batch
 
 ASKED_AT_ONCE = 4096
@@ -29,13 +29,13 @@ class ClickTask:
         label: float[N], 0 to 1.
         batch_size: rows per step.
         vector_reg: weight of the squared length of the vectors each row reads.
-        held: encoded columns, bool labels and request of rows held out, or None.
+        held: encoded columns, labels and request of rows held out, or None.
         stop_on: "auc" over all of them, or "gauc" within requests.
     """
 
     def __init__(
         self, columns: Mapping[str, Tensor], label: Floats, *, batch_size: int, vector_reg: float,
-        held: tuple[Mapping[str, Tensor], Array, Ints] | None, stop_on: str,
+        held: tuple[Mapping[str, Tensor], Floats, Ints] | None, stop_on: str,
     ) -> None:  # fmt: skip
         self.columns, self.label = columns, torch.from_numpy(label.astype(np.float32))
         self.batch_size, self.vector_reg, self.held = batch_size, vector_reg, held
@@ -65,8 +65,12 @@ class ClickTask:
         for start in range(0, len(label), ASKED_AT_ONCE):
             part = {name: values[start : start + ASKED_AT_ONCE].to(device) for name, values in columns.items()}
             scores.append(module(part)[0].float().cpu().numpy())
-        score = np.concatenate(scores).astype(np.float64)
+        figure = self.figure(label, np.concatenate(scores).astype(np.float64), group)
+        return figure if np.isfinite(figure) else None
+
+    def figure(self, label: Floats, score: Floats, group: Ints) -> float:
+        """`stop_on` of scored rows; NaN where it is not defined."""
         # By name, because evaluation stands above the models.
         metric: Any = registry.load(self.stop_on, "metric")
-        figure = metric(label, score) if self.stop_on == "auc" else metric(label, score, group)
-        return float(figure) if np.isfinite(figure) else None
+        asked = (label > 0.5, score) if self.stop_on == "auc" else (label > 0.5, score, group)
+        return float(metric(*asked))

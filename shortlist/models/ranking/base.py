@@ -19,6 +19,9 @@ from shortlist.data.dataset import Dataset
 from shortlist.models.base import Model, ModelConfig
 from shortlist.models.ranking import _calibration
 
+Labels = Array | Mapping[str, Array]
+"""One label, or labels by the name of their task."""
+
 
 class RankerConfig(ModelConfig):
     """Settings common to all rankers."""
@@ -65,23 +68,25 @@ class Ranker(Model):
         )
 
     def fit_rows(
-        self, columns: Mapping[str, Array], label: Floats, group: Ints, ctx: FitContext | None = None, *,
+        self, columns: Mapping[str, Array], label: Labels, group: Ints, ctx: FitContext | None = None, *,
         shown: Shown | None = None,
     ) -> Self:  # fmt: skip
         """Learn from N rows, forgetting earlier fits.
 
         Args:
             columns: feature columns by name, each number[N]; NaN is unknown.
-            label: float[N], 0 to 1 (grades for rankers that take them).
+            label: float[N], 0 to 1 (grades for rankers that take them); for rankers of several tasks such a label per
+                task by its name, where NaN is not known yet. Further names are left alone.
             group: int64[N], the request of each row; rows of one request stand together.
             ctx: seed and threads.
             shown: request, past, item and place of each row; rankers that read columns only have no use for it.
 
         Raises:
-            EmptyTraining: no rows.
-            BadConfig: a configured column is missing from the rows.
+            EmptyTraining: no rows, or a task without a known label.
+            BadConfig: a configured column, or the label of a task, is missing from the rows.
             SchemaMismatch: columns, labels and groups differ in length or are not numbers.
         """
+        label = self._labels(label)
         if len(label) == 0:
             raise EmptyTraining(
                 f"There are no rows to fit {type(self).__name__} on.",
@@ -104,7 +109,7 @@ class Ranker(Model):
                 field="shown",
             )
         x = matrix_of(columns, wanted, len(label))
-        y, groups = self._checked(np.asarray(label, np.float64), np.asarray(group), len(label))
+        y, groups = self._checked(label, np.asarray(group), len(label))
         self.columns_ = wanted
         try:
             cut = self._calibration_cut(groups)
@@ -113,7 +118,7 @@ class Ranker(Model):
             if self.config.calibration != "none":
                 late = np.arange(cut, len(y))
                 held = self.score_rows(*_asked(columns, wanted, groups, shown, late))
-                self.calibration_ = _calibration.learn(self.config.calibration, held, y[cut:])
+                self.calibration_ = self._learn_curve(held, y[cut:])
         except BaseException:
             del self.columns_  # a fit that failed has not taken place
             raise
@@ -129,7 +134,7 @@ class Ranker(Model):
         raise StageError(f"{type(self).__name__} does not implement learn_rows().")
 
     def score(self, requests: Requests, candidates: Candidates) -> Floats:
-        """float64[N, 1], one finite score per row, read from the candidates' columns only.
+        """float64[N, H], a finite score per row and task, read from the candidates' columns only.
 
         Raises:
             NotFitted: before the first fit.
@@ -137,13 +142,14 @@ class Ranker(Model):
         """
         self.require_columns(candidates)
         if len(candidates) == 0:
-            return np.empty((0, 1))
+            return np.empty((0, len(self.tasks)))
         score = self.score_rows(requests, candidates)
-        curve = getattr(self, "calibration_", None)
-        return (score if curve is None else _calibration.apply(curve, score))[:, None]
+        if hasattr(self, "calibration_"):
+            score = self._calibrated(score)
+        return score if score.ndim == 2 else score[:, None]
 
     def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
-        """float64[N] before calibration, of rows that have all columns; by default from the columns alone."""
+        """float64[N] (or [N, H]) before calibration, of rows that have all columns; by default from columns alone."""
         return self.score_matrix(matrix_of(candidates.cols, self.columns_, len(candidates)))
 
     def require_columns(self, candidates: Candidates) -> None:
@@ -158,7 +164,7 @@ class Ranker(Model):
                 )
 
     def score_matrix(self, x: Floats) -> Floats:
-        """float64[N] of float64[N, F]; a row's score must not depend on the other rows."""
+        """float64[N] (or [N, H]) of float64[N, F]; a row's score must not depend on the other rows."""
         raise StageError(f"{type(self).__name__} does not implement score_matrix().")
 
     def importance(self) -> dict[str, float]:
@@ -181,6 +187,21 @@ class Ranker(Model):
                 f"{len(starts)} requests are too few to hold some out for calibration.", hint="Leave calibration off."
             )
         return int(starts[len(starts) - held])
+
+    def _learn_curve(self, score: Floats, label: Floats) -> dict[str, Any]:
+        """What turns held-out scores into probabilities."""
+        return _calibration.learn(self.config.calibration, score, label)
+
+    def _calibrated(self, score: Floats) -> Floats:
+        return _calibration.apply(self.calibration_, score)
+
+    def _labels(self, label: Labels) -> Floats:
+        """float64[N] of the one task.
+
+        Raises:
+            BadConfig: the labels are named, and none is called like the task.
+        """
+        return np.asarray(label_of(label, self.tasks[0]), np.float64)
 
     def _checked(self, label: Floats, group: Array, n: int) -> tuple[Floats, Ints]:
         if len(group) != n or label.ndim != 1:
@@ -207,6 +228,23 @@ def _asked(
     row = np.cumsum(np.r_[False, mine[1:] != mine[:-1]]).astype(np.int32)
     n = int(row[-1]) + 1
     return Requests.of(np.full(n, -1)), Candidates(row, np.full(len(rows), -1), n, cols)
+
+
+def label_of(label: Labels, task: str) -> Array:
+    """The label of a task; one that has no name belongs to whatever is asked.
+
+    Raises:
+        BadConfig: the labels are named, and none is called like the task.
+    """
+    if not isinstance(label, Mapping):
+        return label
+    if task not in label:
+        raise BadConfig(
+            f"The training rows have no label '{task}'.",
+            hint=nearest_hint(task, label) + " A pipeline declares labels under [training.labels].",
+            field="tasks",
+        )
+    return label[task]
 
 
 def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:

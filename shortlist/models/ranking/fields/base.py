@@ -149,6 +149,8 @@ class FieldRanker(NetworkModel, Ranker):
     }  # fmt: skip
     linear: ClassVar[bool] = True
     """Whether single codes have a weight beside what the head says."""
+    heads: tuple[int, ...] = ()
+    """Axes of the answer beside that of the rows: none for one task."""
 
     module_: FieldNet
     fields_: list[dict[str, Any]]
@@ -172,7 +174,7 @@ class FieldRanker(NetworkModel, Ranker):
             SchemaMismatch: a label is above 1, or an id column holds what is no code.
             BadConfig: an id column is none of the columns.
         """
-        if label.max() > 1:
+        if np.nanmax(label) > 1:
             raise SchemaMismatch("A label is above 1.", hint="This ranker takes clicks; use gbdt with lambdarank.")
         self._refuse_columns(x)
         c = self.config
@@ -197,18 +199,17 @@ class FieldRanker(NetworkModel, Ranker):
         schema = self._schema = self._read(x)
         self.fields_ = schema.state()
         self.module_ = self._network(schema, ctx.seed)
-        clicks = float(label.sum()) + 0.5
         with torch.no_grad():
             # From a bias of zero, rare clicks take thousands of steps to reach.
-            self.module_.bias.fill_(np.log(clicks / (len(label) + 1.0 - clicks)))
+            self.module_.bias.copy_(torch.from_numpy(np.asarray(self.start_odds(label), np.float32)))
         asked = None
         if held is not None and len(held[0]):
-            asked = (self._encoded(schema, held[0]), held[1] > 0.5, held[2])
+            asked = (self._encoded(schema, held[0]), held[1], held[2])
         task = self._task(
             self._encoded(schema, x), label, batch_size=c.batch_size, vector_reg=c.vector_reg, held=asked,
             stop_on=c.stop_on,
         )  # fmt: skip
-        run = {"model": type(self).__name__, "seed": ctx.seed, "rows": len(x), "clicks": float(label.sum())}
+        run = {"model": type(self).__name__, "seed": ctx.seed, "rows": len(x), "clicks": float(np.nansum(label))}
         return train(
             self.module_, task, c, ctx, epochs=epochs, validate=asked is not None,
             checkpoint=checkpoint_for(c, phase, run),
@@ -221,6 +222,10 @@ class FieldRanker(NetworkModel, Ranker):
     def _read(self, x: Any) -> Schema:
         """Vocabularies, cuts and scales of the rows that teach."""
         return Schema(self._fields()).fit(_by_field(x))
+
+    def start_odds(self, label: Floats) -> Any:
+        """Log odds that the bias starts from."""
+        return log_odds(label)
 
     def _network(self, schema: Schema, seed: int = 0) -> FieldNet:
         n = len(schema.fields)
@@ -282,7 +287,7 @@ class FieldRanker(NetworkModel, Ranker):
     # --- answering ---------------------------------------------------------------------------------------------------
 
     def score_matrix(self, x: Floats) -> Floats:
-        """float64[N], probability of a click."""
+        """float64[N], probability of a click (or [N, H], of what each task asks)."""
         logit = self._logits(x)
         small = np.exp(-np.abs(logit))
         return np.where(logit >= 0, 1.0, small) / (1.0 + small)
@@ -304,11 +309,11 @@ class FieldRanker(NetworkModel, Ranker):
 
     def _logits_of(self, columns: Mapping[str, Tensor], n: int) -> Floats:
         whole = -(-n // BLOCK) * BLOCK
-        net, out = self._scorer(), np.empty(whole)
+        net, out = self._scorer(), np.empty((whole, *self.heads))
         with torch.inference_mode():
             for start in range(0, whole, BLOCK):
                 block = {name: _block(values[start : start + BLOCK]) for name, values in columns.items()}
-                out[start : start + BLOCK] = net(block)[0].expand(BLOCK).float().numpy()
+                out[start : start + BLOCK] = net(block)[0].expand(BLOCK, *self.heads).float().numpy()
         return out[:n]
 
     def _scorer(self) -> nn.Module:
@@ -352,8 +357,17 @@ class FieldRanker(NetworkModel, Ranker):
         return self._network(self._vocabularies())
 
 
+def log_odds(label: Floats) -> float:
+    """Log odds of a label's mean, drawn a little to even; unknown labels do not count."""
+    known = label[np.isfinite(label)]
+    clicks = float(known.sum()) + 0.5
+    return float(np.log(clicks / (len(known) + 1.0 - clicks)))
+
+
 def _log_loss(logit: Floats, label: Floats) -> float:
-    return float((np.logaddexp(0.0, logit) - label * logit).mean())
+    """Mean over all known labels."""
+    loss = np.logaddexp(0.0, logit) - label * logit
+    return float(loss[np.isfinite(loss)].mean()) if np.isfinite(loss).any() else 0.0
 
 
 def _block(values: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Rankers of several tasks: one network, one named head per label (click, purchase, ...)."""

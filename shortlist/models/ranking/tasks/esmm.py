@@ -1,0 +1,59 @@
+"""ESMM: a network for the click and one for the purchase after it; their chances multiply, and all rows teach both.
+
+Purchases are only seen after clicks. A model of them taught on clicked rows alone meets rows it never saw when it
+serves; here the product is taught on everything that was shown, and the chance after a click falls out of it. Any
+funnel of steps works, the earliest first. Scores are chances of the whole way from the showing to each step;
+`conditional` of `tasks.base` divides them, and only clicked rows can judge that.
+
+Paper: Ma et al., "Entire Space Multi-Task Model", SIGIR 2018.
+Cost: a network per step over shared vectors.
+When not: where the later label can be had without the earlier one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from shortlist.core.types import Floats
+from shortlist.models.neural.blocks.tasks.funnel import Chain
+from shortlist.models.neural.blocks.tasks.parallel import Parallel
+from shortlist.models.neural.blocks.tasks.towers import Towers
+from shortlist.models.ranking.tasks.base import Shape, TaskRanker, per_step
+
+
+class Esmm(TaskRanker):
+    """A network per step of a funnel, chances multiplied. Learned: see `TaskRanker`."""
+
+    contract_settings: ClassVar[dict[str, Any]] = {**TaskRanker.contract_settings, "tasks": ("click", "purchase")}
+    least_tasks: ClassVar[int] = 2
+
+    def body(self, shape: Shape) -> nn.Module:
+        """Networks that share nothing but the vectors."""
+        c = self.config
+        each = Parallel(shape.outputs, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
+        towers = Towers(each.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
+        return Apart(each, towers)
+
+    def finish(self) -> nn.Module:
+        """Chances multiply."""
+        return Chain()
+
+    def start_odds(self, label: Floats) -> Floats:
+        """Of each step among the rows that reached the one before."""
+        return np.array(per_step(label))
+
+
+class Apart(nn.Module):
+    """A network and a tower for each output."""
+
+    def __init__(self, each: nn.Module, towers: nn.Module) -> None:
+        super().__init__()
+        self.each, self.towers = each, towers
+
+    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
+        """[B, F, D] to [B, K]."""
+        y: Tensor = self.towers(self.each(vectors.flatten(1)), slot)
+        return y
