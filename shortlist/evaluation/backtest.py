@@ -18,20 +18,17 @@ from typing import Any
 import numpy as np
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import LeakDetected
 from shortlist.core.order import keep_best
-from shortlist.core.types import Candidates, History, Ints, Requests, StageTrace, offsets_of
-from shortlist.data.dataset import Dataset, Impressions
-from shortlist.data.splits import Split, Targets, global_time
+from shortlist.core.types import Candidates, Ints, StageTrace
+from shortlist.data.splits import Split, Targets
 from shortlist.evaluation.evaluator import METRICS, evaluate
 from shortlist.evaluation.lists import positions
 from shortlist.evaluation.rankers import LEAKY, judge_rankers, shuffled_labels
+from shortlist.evaluation.replay import prepare, replay_split
 from shortlist.evaluation.result import Result, compare, plain
 from shortlist.evaluation.stats import Comparison
-from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.spec import PipelineSpec
-from shortlist.pipeline.training import latest
 
 __all__ = ["LEAKY", "Backtest", "Recorder", "backtest", "replay_split", "shuffled_labels"]
 
@@ -111,23 +108,6 @@ class Backtest:
         }
 
 
-def replay_split(data: Dataset, at: float | str = 0.8) -> Split:
-    """A `global-time` split whose cut lies in what was logged, newcomers included.
-
-    Args:
-        data: needs a clock.
-        at: share of the impressions (of the events, without impressions) before the cut; UTC seconds; or ISO 8601.
-
-    Raises:
-        BadConfig: no clock, or an impossible cut.
-        EmptyTraining: nothing before or after the cut.
-    """
-    shown = data.impressions
-    if shown is not None and len(shown) and isinstance(at, float | int) and 0 < at < 1:
-        at = float(np.quantile(shown.at, at))
-    return global_time(data, at=at, cold=True)
-
-
 def backtest(
     pipeline: Pipeline | PipelineSpec | str | Path,
     split: Split,
@@ -160,17 +140,11 @@ def backtest(
         LeakDetected: the pipeline was fitted on what it would be asked.
     """
     ctx = FitContext(seed=seed, threads=threads)
-    fitted, fit_seconds = _fitted(pipeline, split, ctx)
-    shown = _shown_after(split, max_requests)
-    targets = _logged_requests(split, shown) if shown is not None else _latest_targets(split.test, max_requests)
-
     recorder = Recorder()
-    log = split.data if shown is not None else _without_asked(split.data, targets)
-    runner = build(fitted.spec, offline_world(log, fitted.models, recorder))
-    requests = replace(
-        Requests.of(targets.user, now=targets.now, k=k, seed=seed, surface=fitted.spec.surface),
-        cols={"request_id": np.array([f"replay-{b}" for b in range(len(targets))], object)},
-    )
+    replay = prepare(pipeline, split, ctx, max_requests=max_requests, ledger=recorder)
+    fitted, runner, targets, shown = replay.fitted, replay.runner, replay.targets, replay.shown
+    requests = replay.requests(k, seed)
+    requests = replace(requests, cols={"request_id": np.array([f"replay-{b}" for b in range(len(targets))], object)})
     began = perf_counter()
     slates = runner.run(requests, strict=True, effects=True)
     seconds = perf_counter() - began
@@ -188,87 +162,9 @@ def backtest(
         stages=slates.trace.stages,
         decisions=recorder,
         pipeline={"name": fitted.spec.name, "hash": fitted.spec.hash, "left_out": dict(fitted.notes)},
-        fit_seconds=fit_seconds,
+        fit_seconds=replay.fit_seconds,
         replay_seconds=seconds,
     )
-
-
-# --- what is asked ---------------------------------------------------------------------------------------------------
-
-
-def _fitted(pipeline: Pipeline | PipelineSpec | str | Path, split: Split, ctx: FitContext) -> tuple[Pipeline, float]:
-    if isinstance(pipeline, Pipeline):
-        knows = pipeline.data
-        if knows is None:
-            _ = pipeline.runner
-        elif knows.n_events > split.train.n_events or knows.fingerprint != split.train.fingerprint:
-            raise LeakDetected(
-                f"Pipeline '{pipeline.spec.name}' was fitted on other events than the training part of the split.",
-                hint="Fit it on split.train, or give its spec and let the backtest fit it.",
-            )
-        return pipeline, float("nan")
-    made = Pipeline(pipeline) if isinstance(pipeline, PipelineSpec) else Pipeline.load(pipeline)
-    began = perf_counter()
-    made.fit(split.train, ctx)
-    return made, perf_counter() - began
-
-
-def _shown_after(split: Split, most: int) -> Impressions | None:
-    """The logged impressions at or after the cut, or None where there are none."""
-    shown = split.data.impressions
-    if split.protocol != "global-time" or shown is None:
-        return None
-    after = latest(shown, after=float(split.options["moment"]), most=most)
-    return after if len(after) else None
-
-
-def _logged_requests(split: Split, shown: Impressions) -> Targets:
-    """One request per impression, at its time; the truth is what was clicked in it."""
-    history = split.data.histories(shown.user, before=shown.at)
-    row, clicked = shown.row, shown.clicked
-    counts = np.bincount(row[clicked], minlength=len(shown))
-    item = shown.item[clicked]
-    truth = History(item, shown.at[row[clicked]], offsets_of(counts))
-    ones, rows = np.ones(len(item), np.float32), np.full(len(item), -1, np.int64)
-    targets = Targets(shown.user, shown.at, history, truth, ones, rows)
-    options = {"moment": split.options["moment"], "asked": "impressions", "impressions": len(shown)}
-    Split("replay", options, split.data, split.train, targets)
-    return targets
-
-
-def _without_asked(data: Dataset, targets: Targets) -> Dataset:
-    """The log without the events that are asked for.
-
-    Reads strictly before `now` would not do: an event of the same second as the one before it is asked a moment later
-    than it happened, so that its own history is complete.
-    """
-    events = data.interactions
-    size = np.int64(max(data.n_items, 1))
-    asked = targets.user[targets.truth.row] * size + targets.truth.item
-    order = np.lexsort((targets.truth.at, asked))
-    pair = events.user * size + events.item
-    at = np.minimum(np.searchsorted(asked[order], pair), len(asked) - 1)
-    drop = (asked[order][at] == pair) & (events.at >= targets.truth.at[order][at])
-    drop[targets.rows] = True
-    return data.select(~drop)
-
-
-def _latest_targets(test: Targets, most: int) -> Targets:
-    if len(test) <= most:
-        return test
-    rows = np.sort(np.argsort(test.now, kind="stable")[-most:])
-    chosen = np.repeat(np.isin(np.arange(len(test)), rows), test.truth.lengths)
-    cut = Targets(
-        test.user[rows],
-        test.now[rows],
-        test.history.take(rows),
-        test.truth.take(rows),
-        test.value[chosen],
-        test.rows[chosen],
-    )
-    options = {**test.options, "latest": most}
-    Split(test.protocol, options, test.split.data, test.split.train, cut)
-    return cut
 
 
 def _merged(table: Candidates, k: int) -> Ints:

@@ -86,6 +86,15 @@ class Chart:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self._parts.append(f'<polyline points="{at}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>')
 
+    def bar(self, row: float, value: float, colour: str) -> None:
+        """A lying bar from zero, one unit of the upright axis high."""
+        x, end = sorted((self.x(0.0), self.x(value)))
+        top, bottom = self.y(row + 0.85), self.y(row + 0.15)
+        self._parts.append(
+            f'<rect x="{x:.1f}" y="{top:.1f}" width="{max(end - x, 0.5):.1f}" height="{bottom - top:.1f}" '
+            f'fill="{colour}"/>'
+        )
+
     def point(self, x: float, y: float, colour: str) -> None:
         """A dot."""
         self._parts.append(f'<circle cx="{self.x(x):.1f}" cy="{self.y(y):.1f}" r="3" fill="{colour}"/>')
@@ -122,6 +131,31 @@ def reliability_chart(curves: Mapping[str, Mapping[str, Sequence[float]]], *, ti
             chart.line([(x, max(low, 0.0)), (x, min(high, top))], colour)
             chart.point(x, y, colour)
         chart.legend(number, label, colour)
+    return chart.text()
+
+
+def bars_chart(rows: Sequence[tuple[str, float, float, float]], *, title: str, x: str, y: str) -> str:
+    """Lying bars with 95 % intervals, the first row on top.
+
+    Args:
+        rows: (name, value, low, high).
+        title: what it shows.
+        x: label of the values, with their unit.
+        y: what the names are.
+    """
+    low = min([0.0, *(row[2] for row in rows)])
+    high = max([0.0, *(row[3] for row in rows)])
+    room = (high - low or 1.0) * 0.04
+    span = (x, low - (room if low < 0 else 0.0), high + room)
+    left = 40 + 7 * max([8, *(min(len(row[0]), 40) for row in rows)])
+    height = TOP + BOTTOM + 22 * max(1, len(rows))
+    chart = Chart(title, span, (y, 0.0, float(max(1, len(rows)))), height=height, left=left, y_ticks=False)
+    for number, (name, value, least, most) in enumerate(rows):
+        row = len(rows) - 1.0 - number
+        chart.bar(row, value, COLOURS[0])
+        chart.line([(least, row + 0.5), (most, row + 0.5)], "#444")
+        chart.write(left - 6, chart.y(row + 0.5) + 4, name if len(name) <= 40 else name[:39] + "~", "end")
+    chart.line([(0.0, 0.0), (0.0, float(len(rows)))], "#444")
     return chart.text()
 
 

@@ -10,7 +10,7 @@ Cost: one more fit of every retriever.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ def _lesson(
     shown = shown.take(np.argsort(shown.at, kind="stable"))
     rows = training_rows(runner, train, shown, ledger=ledger)
     if shown_in(train) is None:
-        rows = replace(rows, shown=replace(rows.shown, position=None))
+        rows = rows.unshown()
     if not rows.label.any() or rows.label.all():
         return "the held-out part has no choices to learn from"
     return rows, runner

@@ -8,7 +8,7 @@ retrieved at the moment of a past event, of which the event's item was the one t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,12 @@ from shortlist.pipeline.run import Runner
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
+    from shortlist.data.splits import Targets
     from shortlist.stores.base import Ledger
+
+
+CHUNK = 512
+"""Requests whose candidates are held at once while impressions are made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class TrainingRows:
         columns = {name: column[rows] for name, column in self.columns.items()}
         logged = None if self.logged is None else self.logged[rows]
         return TrainingRows(columns, self.label[rows], self.group[rows], self.shown.take(rows), logged)
+
+    def unshown(self) -> TrainingRows:
+        """The same rows where nothing was really shown: their places mean nothing."""
+        return replace(self, shown=replace(self.shown, position=None))
 
 
 def feature_columns(runner: Runner) -> tuple[str, ...]:
@@ -136,23 +145,56 @@ def pseudo_impressions(
     events = data.interactions
     order = events.time_order
     chosen = order[events.at[order] >= after][-most:]
-    requests = Requests.of(events.user[chosen], now=events.at[chosen], k=1)
-    table = runner.run(requests, strict=True, until="scorer").candidates
-    hit = table.item == events.item[chosen][table.row]
-    # A random order of each request's rows with the hit first; the first `candidates` of requests with a hit stay.
-    draw = np.random.default_rng(seed).random(len(table))
-    shuffled = np.lexsort((draw, ~hit, table.row))
-    place = np.arange(len(table)) - table.offsets[table.row[shuffled]]
-    found = np.bincount(table.row[hit], minlength=len(chosen)) > 0
-    kept = shuffled[(place < candidates) & found[table.row[shuffled]]]
-    kept = kept[np.lexsort((table.item[kept], table.row[kept]))]
-    counts = np.bincount(table.row[kept], minlength=len(chosen))[found]
+    wanted = History(events.item[chosen], events.at[chosen], np.arange(len(chosen) + 1))
+    return _among(runner, events.user[chosen], events.at[chosen], wanted, candidates, seed)
+
+
+def asked_impressions(runner: Runner, targets: Targets, *, candidates: int = 50, seed: int = 0) -> Impressions:
+    """Made-up impressions for the requests of a split: what is asked, among others that the pipeline retrieved.
+
+    Args:
+        runner: over a log without what is asked, and models that were fitted on no more.
+        targets: requests and their truth.
+        candidates: shown items per impression, drawn from the retrieved ones.
+        seed: source of the draw.
+
+    Returns:
+        Only requests of which something was retrieved that is asked.
+    """
+    return _among(runner, targets.user, targets.now, targets.truth, candidates, seed)
+
+
+def _among(runner: Runner, user: Ints, now: Floats, wanted: History, candidates: int, seed: int) -> Impressions:
+    """What is wanted of each request first, then others at random, `candidates` in all, in the order of item ids."""
+    rng = np.random.default_rng(seed)
+    kept: list[Impressions] = []
+    for start in range(0, len(user), CHUNK):
+        part = np.arange(start, min(start + CHUNK, len(user)))
+        requests = Requests.of(user[part], now=now[part], k=1)
+        table = runner.run(requests, strict=True, until="scorer").candidates
+        asked = wanted.take(part)
+        width = np.int64(max(table.item.max(initial=0), asked.item.max(initial=0)) + 1)
+        hit = np.isin(table.row.astype(np.int64) * width + table.item, asked.row * width + asked.item)
+        shuffled = np.lexsort((rng.random(len(table)), ~hit, table.row))
+        place = np.arange(len(table)) - table.offsets[table.row[shuffled]]
+        found = np.bincount(table.row[hit], minlength=len(part)) > 0
+        rows = shuffled[(place < candidates) & found[table.row[shuffled]]]
+        rows = rows[np.lexsort((table.item[rows], table.row[rows]))]
+        counts = np.bincount(table.row[rows], minlength=len(part))[found]
+        shown = (offsets_of(counts), table.item[rows], hit[rows])
+        kept.append(Impressions(user[part][found], now[part][found], *shown))
+    return joined(kept)
+
+
+def joined(parts: Sequence[Impressions]) -> Impressions:
+    """Impressions one after another; their requests are no longer known."""
+    lengths = [np.diff(part.offsets) for part in parts] or [np.empty(0, np.int64)]
     return Impressions(
-        user=events.user[chosen][found],
-        at=events.at[chosen][found],
-        offsets=offsets_of(counts),
-        item=table.item[kept],
-        clicked=hit[kept],
+        np.concatenate([part.user for part in parts] or [np.empty(0, np.int64)]),
+        np.concatenate([part.at for part in parts] or [np.empty(0)]),
+        offsets_of(np.concatenate(lengths)),
+        np.concatenate([part.item for part in parts] or [np.empty(0, np.int64)]),
+        np.concatenate([part.clicked for part in parts] or [np.empty(0, bool)]),
     )
 
 

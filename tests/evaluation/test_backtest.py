@@ -12,8 +12,9 @@ import shortlist as sl
 from shortlist.core.errors import LeakDetected, NotFitted
 from shortlist.data.dataset import Impressions
 from shortlist.data.splits import split
-from shortlist.evaluation.backtest import LEAKY, Recorder, _without_asked, backtest, replay_split
+from shortlist.evaluation.backtest import LEAKY, Recorder, backtest, replay_split
 from shortlist.evaluation.evaluator import evaluate
+from shortlist.evaluation.replay import without_asked
 from shortlist.features.history import HistoryState
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.spec import PipelineSpec, load_spec
@@ -79,7 +80,7 @@ def test_as_of_reads_of_the_log_are_the_histories_of_the_protocol(protocol):
     # Many events in one second: the case in which a read strictly before `now` would meet the very event asked for.
     events = dataclasses.replace(data.interactions, at=np.floor(data.interactions.at / 200))
     made = split(dataclasses.replace(data, interactions=events), protocol)
-    read = HistoryState.from_dataset(_without_asked(made.data, made.test)).read(made.test.user, made.test.now, 1000)
+    read = HistoryState.from_dataset(without_asked(made.data, made.test)).read(made.test.user, made.test.now, 1000)
     assert read.offsets.tolist() == made.test.history.offsets.tolist()
     assert read.item.tolist() == made.test.history.item.tolist()
 

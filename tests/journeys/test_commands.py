@@ -80,6 +80,12 @@ def test_charts_are_drawn_where_asked(shell):
     assert "come true" in out
     assert "Brier" in err or "brier" in err
     assert (shell.folder / "charts/reliability.svg").read_text().startswith("<svg")
+    out, err = shell.run("eval", "importance", "home", "--data", "newsroom", "--shuffles", "2", "--plots", "charts")
+    assert "learned share" in out
+    assert "2 shuffles per" in err
+    assert "AUC within a list" in (shell.folder / "charts/importance-ranker.svg").read_text()
+    _, err = shell.run("eval", "importance", "session", code=2)
+    assert "has no ranker here" in err
 
 
 def test_a_bundle_is_shown(shell, shop_csv):

@@ -1,17 +1,17 @@
-"""`shortlist eval`: leaderboards, one model, comparisons, backtests of a whole pipeline."""
+"""`shortlist eval`: leaderboards, one model, comparisons, backtests of a whole pipeline, what columns are worth."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from shortlist.doors.cli.options import Data, Json, K, Seed
 from shortlist.doors.cli.output import print_json, print_table, progress
-from shortlist.doors.cli.reports import print_backtest, print_leaderboard, save_charts
+from shortlist.doors.cli.reports import print_backtest, print_importance, print_leaderboard, save_charts
 
-app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest.", no_args_is_help=True)
+app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest, importance.", no_args_is_help=True)
 
 Protocol = Annotated[str, typer.Option("--protocol", help="Named protocol.")]
 Plots = Annotated[Path | None, typer.Option("--plots", help="Also write charts (SVG) into this folder.")]
@@ -117,3 +117,43 @@ def backtest(
         curves = {name: found["reliability"] for name, found in report["ranker"].items() if found["reliability"]}
         title = f"Reliability, pipeline {pipeline} on {data}"
         save_charts(plots, {"reliability": reliability_chart(curves, title=title)} if curves else {})
+
+
+@app.command("importance")
+def importance(
+    pipeline: Annotated[str, typer.Argument(help="Pipeline name or TOML file.")] = "home",
+    data: Data = DATA,
+    metric: Annotated[str, typer.Option("--metric", help="auc, ndcg or log_loss.")] = "auc",
+    shuffles: Annotated[int, typer.Option("--shuffles", min=1, max=100, help="Shuffles per column.")] = 5,
+    seed: Seed = 0,
+    plots: Plots = None,
+    as_json: Json = False,
+) -> None:
+    """What each column is worth to a pipeline's rankers: its share in learning, and what shuffling it loses."""
+    from shortlist.core.settings import settings
+    from shortlist.data.catalog import load
+    from shortlist.evaluation.importance import METRICS, Metric
+    from shortlist.evaluation.importance import importance as measure
+    from shortlist.evaluation.plots import bars_chart
+    from shortlist.jobs.train import cut_for_replay
+
+    with progress(f"Importance of {pipeline} on {data}", quiet=as_json):
+        found = measure(
+            pipeline,
+            cut_for_replay(load(data)),
+            metric=cast(Metric, metric),
+            shuffles=shuffles,
+            seed=seed,
+            threads=settings().threads,
+        )
+    reports = {label: one.to_dict() for label, one in found.items()}
+    if as_json:
+        print_json(reports)
+    for label, report in reports.items():
+        if not as_json:
+            print_importance(label, report, METRICS[metric])
+        if plots is not None:
+            rows = [(c["name"], c["loss"], c["low"], c["high"]) for c in report["columns"]]
+            title = f"What shuffling a column costs '{label}', pipeline {pipeline} on {data}"
+            chart = bars_chart(rows, title=title, x=f"lost {METRICS[metric]}, 95 % over users", y="column")
+            save_charts(plots, {f"importance-{label}": chart})

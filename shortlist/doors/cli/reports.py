@@ -76,6 +76,20 @@ def print_backtest(report: dict[str, Any]) -> None:
         note(f"Model '{label}' {why}.")
 
 
+def print_importance(label: str, report: dict[str, Any], unit: str) -> None:
+    """Columns of a ranker, those whose shuffling costs most first."""
+    rows = [
+        (c["name"], c["share"], c["loss"], c["low"], c["high"], c["shuffled"]) for c in report["columns"]
+    ]  # fmt: skip
+    title = f"Ranker '{label}': {unit} {report['value']:.4f}, and what it loses when a column is shuffled"
+    print_table(title, ("column", "learned share", "lost", "95 % low", "95 % high", "shuffled"), rows)
+    kind = "made-up lists of retrieved items" if report["made_up"] else "lists that were shown"
+    note(
+        f"{report['lists']} {kind} of {report['users']} users, {report['rows']} rows, "
+        f"{report['shuffles']} shuffles per column, seed {report['seed']}."
+    )
+
+
 def save_charts(folder: Path, charts: Mapping[str, str]) -> None:
     """Write charts and say where."""
     from shortlist.evaluation.plots import save

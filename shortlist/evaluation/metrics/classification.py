@@ -26,7 +26,7 @@ def auc(label: Array, score: Floats) -> float:
         score: float[N]; NaN ranks lowest.
     """
     positive, value = _rows(label, score)
-    auc_value, _, _ = _auc_by_group(positive, value, np.zeros(len(positive), np.int64), 1)
+    auc_value, _, _ = auc_by_group(positive, value, np.zeros(len(positive), np.int64), 1)
     return float(auc_value[0])
 
 
@@ -50,7 +50,7 @@ def gauc(label: Array, score: Floats, group: Ints, *, weight: str = "impressions
     positive, value = _rows(label, score)
     _, dense = np.unique(group, return_inverse=True)
     n_groups = int(dense.max()) + 1 if len(dense) else 0
-    each, rows, _ = _auc_by_group(positive, value, dense.astype(np.int64), n_groups)
+    each, rows, _ = auc_by_group(positive, value, dense.astype(np.int64), n_groups)
     both = np.isfinite(each)
     if not both.any():
         return float("nan")
@@ -180,8 +180,15 @@ def _rows(label: Array, score: Floats) -> tuple[Array, Floats]:
     return np.asarray(label) > 0, np.asarray(score, np.float64)
 
 
-def _auc_by_group(positive: Array, score: Floats, group: Ints, n_groups: int) -> tuple[Floats, Ints, Ints]:
-    """AUC (NaN with one class), rows and positives of each group 0..n_groups-1."""
+def auc_by_group(positive: Array, score: Floats, group: Ints, n_groups: int) -> tuple[Floats, Ints, Ints]:
+    """AUC (NaN with one class), rows and positives of each group 0..n_groups-1.
+
+    Args:
+        positive: bool[N].
+        score: float64[N]; NaN ranks lowest.
+        group: int64[N], any order.
+        n_groups: how many there are, with or without rows.
+    """
     rows = np.bincount(group, minlength=n_groups)
     n_pos = np.bincount(group[positive], minlength=n_groups)
     value = np.where(np.isnan(score), -np.inf, score)
