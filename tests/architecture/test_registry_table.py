@@ -12,7 +12,7 @@ from shortlist.core.errors import MissingExtra
 PACKAGE = Path(shortlist.__file__).parent
 
 # Folders in which every public file is one thing that can be created by name.
-ROOMS = ("models/retrieval", "models/ranking", "models/sequential", "models/towers", "pipeline/stages")
+ROOMS = ("models/cold", "models/retrieval", "models/ranking", "models/sequential", "models/towers", "pipeline/stages")
 SHARED = {"base.py", "__init__.py"}
 
 
