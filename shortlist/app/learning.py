@@ -66,6 +66,14 @@ class Learning:
             if label not in self.stopped and takes_events(self.models[label]):
                 self._try(label, lambda model: model.update(events))
 
+    def prepare(self) -> None:
+        """Make models ready for their first event, which may take longer than an event should wait for."""
+        none = np.empty(0, np.int64)
+        nothing = Interactions(none, none, none.astype(np.float64), none.astype(np.float32), none.astype(np.int16))
+        for label in self._learning:
+            if label not in self.stopped and takes_events(self.models[label]):
+                self._try(label, lambda model: model.update(nothing))
+
     def describe(self, items: Sequence[int], texts: Sequence[str]) -> None:
         """Teach what new and changed items are about."""
         for label in self._learning:

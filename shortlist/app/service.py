@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 from shortlist.app.clock import Clock
 from shortlist.app.recorder import Recorder
 from shortlist.app.state import State
+from shortlist.app.warm import try_out
 from shortlist.core.errors import BadSpec, BundleMismatch, Conflict, NoBundle
 from shortlist.core.settings import Settings
 from shortlist.core.settings import settings as read_settings
-from shortlist.core.types import Requests
 from shortlist.features.stored import PublishedState
 from shortlist.stores.memory import MemoryEventLog, MemoryLedger
 
@@ -62,6 +62,7 @@ class Service:
         self.wall = wall
         self.is_ready = False
         """Whether a verified, warmed state serves."""
+        self._is_warm = False
         self._state: State | None = None
         self._anew: Callable[[], State] | None = None
         self._writing = threading.Lock()
@@ -201,7 +202,9 @@ class Service:
             self._replay(state)
             if isinstance(state.features, PublishedState):
                 state.features.publish_all()
-            _try_out(state)
+            state.troubles = try_out(state)
+            if self._is_warm:
+                state.learning.prepare()
             if before is not None:
                 before()
             with self._writing:
@@ -214,12 +217,19 @@ class Service:
             self._changing.release()
 
     def warm(self) -> None:
-        """Answer a few lists on every surface, so that the first caller does not pay for compilation.
+        """Answer a few lists on every surface and make models ready to learn, so that no caller pays for either.
+
+        For servers; every state that is swapped in later is prepared likewise, before it answers anybody.
 
         Raises:
             NoBundle: nothing is served yet.
+            BundleMismatch: a pipeline cannot answer.
         """
-        _try_out(self.state)
+        self._is_warm = True
+        state = self.state
+        state.troubles = try_out(state)
+        with self._writing:
+            state.learning.prepare()
         self.is_ready = True
 
     def append(self, events: Callable[[], Sequence[Any]]) -> Sequence[Any]:
@@ -259,21 +269,3 @@ class Service:
                 state.fold((row.event for row in rows), rows[-1].seq)
             if len(rows) < REPLAY_ROWS:
                 return
-
-
-def _try_out(state: State) -> None:
-    """One list per surface for nobody, for a known user and for the first item.
-
-    Raises:
-        BundleMismatch: a pipeline cannot answer.
-    """
-    now = state.clock.now()
-    known = range(min(len(state.users), 2))
-    for surface, runner in state.runners.items():
-        for user in (-1, *known):
-            slates = runner.run(Requests.of([user], now=now, k=10, surface=surface))
-            if (slates.candidates.item >= len(state.items)).any():
-                raise BundleMismatch(
-                    f"The pipeline of '{surface}' returns items that the bundle's vocabulary does not have.",
-                    hint="Publish models, data and specs of one training run together.",
-                )

@@ -58,6 +58,7 @@ class State:
         desk: where effects put decisions.
         runners: by surface.
         seq: place in the event log up to which events are folded in.
+        troubles: what failed when the state was tried out, and is survived in serving (see `warm`).
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class State:
         self.text = TextIndex(item_text(data, labels=True))
         self.clock = clock
         self.seq = 0
+        self.troubles: tuple[str, ...] = ()
         self.n_events = np.bincount(data.interactions.user, minlength=data.n_users).tolist()
         self._orphans: dict[str, list[tuple[int, float, str, float]]] = {}
         self._n_orphans = 0

@@ -121,8 +121,9 @@ class Updatable(Protocol):
     attribute `inexact_updates` (a sentence) says why it may differ. An event stands where its time belongs, however
     late it comes, behind those of the same time; duplicates are the log's business. Events bring users and items beyond
     the fit, and `n_users_` and `n_items_` grow. One caller at a time; questions asked meanwhile see a state between two
-    events or calls. `copy.copy` gives a model whose updates leave the original as it was. Where some settings rule
-    updates out, the attribute `refuses_updates` (a sentence, else empty) says why, and `update` raises.
+    events or calls. A call without events is the moment to make ready for the first. `copy.copy` gives a model whose
+    updates leave the original as it was. Where some settings rule updates out, the attribute `refuses_updates` (a
+    sentence, else empty) says why, and `update` raises.
     """
 
     def update(self, events: Any) -> Self:

@@ -43,6 +43,7 @@ class _Run:
     explain: bool
     skip: frozenset[str]
     until: float | None
+    patience: float
     stages: list[StageTrace] = field(default_factory=list)
 
     def note(
@@ -91,6 +92,7 @@ class Runner:
         filter: Any = None,
         skip: Sequence[str] = (),
         deadline_s: float | None = None,
+        patience_s: float = 0.0,
     ) -> Slates:
         """Answer a batch.
 
@@ -103,6 +105,8 @@ class Runner:
             filter: one parsed expression for all requests; `requests.cols["filter"]` holds one per request.
             skip: names of stages to leave out of this run.
             deadline_s: seconds this call may take; bounds what stages that wait may use.
+            patience_s: seconds that stages that wait may take at least, whatever their budget: where nobody waits for
+                the answer and something may be compiled first.
 
         Returns:
             Slates with fewer than k rows where nothing more was eligible.
@@ -121,7 +125,7 @@ class Runner:
         if not len(requests):
             return replace(self._slates(_no_rows(self.source_names), np.ones(0)), requests=requests)
         limit = None if deadline_s is None or strict else monotonic() + deadline_s
-        run = _Run(strict, explain, frozenset(skip), limit)
+        run = _Run(strict, explain, frozenset(skip), limit, patience_s)
         parts: list[tuple[Requests, Slates]] = []
         for start in range(0, len(requests), BLOCK):
             whole = len(requests) <= BLOCK
@@ -322,7 +326,7 @@ class Runner:
         return found
 
     def _start(self, stage: Any, kind: str, work: Callable[[], Any], rows: int, run: _Run) -> Call | None:
-        until = monotonic() + stage.budget_ms / 1e3
+        until = monotonic() + max(stage.budget_ms / 1e3, run.patience)
         until = until if run.until is None else min(until, run.until)
         call: Call | None = self._try(stage, kind, lambda: self._bulkheads[id(stage)].start(work, until), rows, run)
         return call

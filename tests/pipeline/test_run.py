@@ -142,6 +142,23 @@ def test_a_waiting_stage_that_answers_is_used(runner_with, stage, asked):
         assert runner.run(asked, strict=True).candidates.item.tolist() == slates.candidates.item.tolist()
 
 
+def test_patience_outlasts_the_budget_of_a_stage(runner_with, stage, asked):
+    """A stage that is compiled at its first call is waited for where nobody waits for the answer."""
+    slow = stage(
+        "Slow",
+        ("columns", lambda r, c: Event().wait(0.1) or {"x": np.ones(len(c))}),
+        may_wait=True,
+        optional=True,
+        provides=("x",),
+        defaults={"x": 0.0},
+        budget_ms=1.0,
+    )
+    runner = runner_with("hydrator", slow)
+    assert runner.run(asked, patience_s=60.0).trace.degraded == ()
+    assert runner.run(asked).trace.degraded == ("slow",)
+    runner.close()
+
+
 def test_without_optional_a_full_bulkhead_is_overload(runner_with, stage, asked):
     free = Event()
     hanging = stage("H", ("fetch", lambda r: free.wait(10) and hits([], [], [])), may_wait=True, budget_ms=10.0)

@@ -111,6 +111,7 @@ async def _warm(service: Service, log: Any) -> None:
     """Answer a few lists before saying "ready", so that no caller pays for compilation."""
     try:
         await asyncio.to_thread(service.warm)
+        _tell(service, log)
     except ShortlistError as error:
         log.warning("not_ready", code=error.code, hint=error.hint)
     except Exception as error:
@@ -126,6 +127,7 @@ async def _follow(service: Service, log: Any) -> None:
             found = await asyncio.to_thread(follow, service, refused)
             if found is not None:
                 log.info("bundle_changed", bundle=found)
+                _tell(service, log)
         except Conflict:
             continue
         except ShortlistError as error:
@@ -134,6 +136,12 @@ async def _follow(service: Service, log: Any) -> None:
             log.error("bundle_refused", bundle=refused, code=error.code, hint=error.hint)
         except Exception as error:
             log.error("bundle_refused", **where(error))
+
+
+def _tell(service: Service, log: Any) -> None:
+    """What failed when the serving state was tried out; answers will do without it, and say so."""
+    if service.state.troubles:
+        log.warning("warm_up", bundle=service.bundle_id, troubles=list(service.state.troubles))
 
 
 async def _framework_error(request: Request, error: Exception) -> Response:

@@ -185,7 +185,8 @@ class WalkModel(Living, CatalogueModel):
         An event stands where its time belongs, however late it comes, behind those of the same time. The counters then
         equal those of a fit on everything, unless `neighbours` is set: such rows hold up to twice as many links before
         they are cut again, and a link that was cut starts anew. Cost: the squared length of the user's past per event;
-        the first update copies the links. One caller at a time; answering meanwhile is safe.
+        the first update copies the links, and a call without events does so in advance. One caller at a time; answering
+        meanwhile is safe.
 
         Raises:
             NotFitted: before the first fit.
@@ -197,6 +198,10 @@ class WalkModel(Living, CatalogueModel):
         if len(user) >= MANY_EVENTS and self.config.neighbours is None:
             self._update_many(user, item, at)
             return self
+        if len(events) == 0:
+            live = self._alive()
+            with live.lock:
+                live.rehearse()
         if len(user) == 0:
             return self
         live = self._alive()

@@ -64,7 +64,21 @@ class LiveLinks(RowPool):
         if item >= self.n_items:
             self.lengthen(item + 1)
         before, _ = self.pasts.read(user)
-        after = self.pasts.insert(user, item, at)
+        self._change(before, self.pasts.insert(user, item, at))
+
+    def rehearse(self) -> None:
+        """Go through an event that changes nothing, so that the first one need not wait for compilation."""
+        nothing = np.empty(0, np.int64)
+        self._change(nothing, nothing)
+
+    def lengthen(self, n_items: int) -> None:
+        """Room for items that came after the fit."""
+        self.item_users = grown(self.item_users, n_items)
+        self.from_scale, self.to_scale = grown(self.from_scale, n_items), grown(self.to_scale, n_items)
+        super().lengthen(n_items)
+
+    def _change(self, before: Ints, after: Ints) -> None:
+        """Replace the past of a user by another."""
         mine_before, mine_after = np.unique(before), np.unique(after)
         came, went = np.setdiff1d(mine_after, mine_before), np.setdiff1d(mine_before, mine_after)
         for changed, step in ((came, 1), (went, -1)):
@@ -77,9 +91,3 @@ class LiveLinks(RowPool):
             before, self._share(len(mine_before)), after, self._share(len(mine_after)), rows, self._steps,
             self.start, self.length, self.room, self.columns, self.counts, self.used, self.to_scale, *self._cut,
         )  # fmt: skip
-
-    def lengthen(self, n_items: int) -> None:
-        """Room for items that came after the fit."""
-        self.item_users = grown(self.item_users, n_items)
-        self.from_scale, self.to_scale = grown(self.from_scale, n_items), grown(self.to_scale, n_items)
-        super().lengthen(n_items)

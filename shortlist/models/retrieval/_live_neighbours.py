@@ -125,6 +125,13 @@ class LiveNeighbours(RowPool):
         self._kept.lengthen(n_items)
         super().lengthen(n_items)
 
+    def rehearse(self) -> None:
+        """Go through an event that changes nothing, so that the first one need not wait for compilation."""
+        self.links(_NOTHING)
+        if self.n_items:
+            self._step(0, _NOTHING, 0)
+            self._settle()
+
     def refuse_more(self) -> None:
         """Raises: TooLarge where there are more pairs than wanted."""
         if self.n_links > self._max_links:
@@ -279,7 +286,8 @@ class LiveLinkModel(Living, LinkModel):
         """Learn from events that happened since; the links are then those of a fit on everything.
 
         An event stands where its time belongs, however late it comes, behind those of the same time. One caller at a
-        time; answering meanwhile is safe. Cost: the rows of the items that the user had, and once about one fit.
+        time; answering meanwhile is safe. Cost: the rows of the items that the user had, and once a few fits, which a
+        call without events pays in advance.
 
         Raises:
             NotFitted: before the first fit.
@@ -290,6 +298,10 @@ class LiveLinkModel(Living, LinkModel):
         if why := self.refuses_updates:
             raise BadConfig(f"{type(self).__name__} cannot learn from single events: {why}.", hint="Fit it again.")
         known = known_only(events)
+        if len(events) == 0:
+            live = self._alive()
+            with live.lock:
+                live.rehearse()
         if len(known) == 0:
             return self
         size, new = vocabulary(self, known), self.counted(known)
