@@ -342,14 +342,21 @@ class FieldRanker(NetworkModel, Ranker):
         """float64[F], log loss that shuffling a column adds, mean of a few shuffles; at least zero."""
         rng, judged = np.random.default_rng([seed, 31]), self._judged()
         out = np.zeros(len(judged))
-        columns = self._encoded(self._vocabularies(), x)
-        plain = _log_loss(self._logits_of(columns, len(x)), label)
+        # A slice of all rows, because some columns are kept once per request until they are asked for.
+        columns = {name: values[:] for name, values in self._encoded(self._vocabularies(), x).items()}
+
+        def loss(asked: Mapping[str, Tensor]) -> float:
+            # All rows at once in single precision: a share of importance need not have the bits of a score.
+            with torch.inference_mode():
+                logit = self.module_(asked)[0].expand(len(x), *self.heads).double().numpy()
+            return _log_loss(logit, label)
+
+        plain = loss(columns)
         for j, stem in enumerate(judged):
             mine = [name for name in columns if name.partition("_")[0] == stem]
             for _ in range(SHUFFLES):
                 order = torch.from_numpy(rng.permutation(len(x)))
-                other = {**columns, **{name: columns[name][order] for name in mine}}
-                out[j] += _log_loss(self._logits_of(other, len(x)), label) - plain
+                out[j] += loss({**columns, **{name: columns[name][order] for name in mine}}) - plain
         return np.maximum(out / SHUFFLES, 0.0)
 
     def restore(self) -> FieldNet:

@@ -280,3 +280,26 @@ def test_neumf_multiplies_user_and_item():
     assert [model._fields()[at].name for at in (product.first, product.second)] == [
         f"column{model.columns_.index(name)}" for name in IDS
     ]
+
+
+def test_nfm_norms_its_pooled_products_only_where_asked():
+    kinds = [type(part).__name__ for part in fitted(Nfm).module_.head]
+    assert kinds == ["BiPool", "Dropout", "Mlp"]
+    assert [type(part).__name__ for part in fitted(Nfm, batch_norm=True).module_.head] == ["BiPool", "Norm", *kinds[1:]]
+
+
+def test_importance_is_the_log_loss_that_shuffling_adds():
+    """Worked out in one pass over all rows; the scores of `score` say the same."""
+    model = fitted(DeepFm, n=800, epochs=8, validation_users=0)
+    columns, label, _ = world(800)
+    odds = score(model, columns)
+    plain = -np.log(np.where(label > 0, odds, 1 - odds)).mean()
+    rng, worse = np.random.default_rng(0), {}
+    for name in columns:
+        each = []
+        for _ in range(3):
+            odds = score(model, {**columns, name: rng.permutation(columns[name])})
+            each.append(-np.log(np.where(label > 0, odds, 1 - odds)).mean() - plain)
+        worse[name] = np.mean(each)
+    for name, share in model.importance().items():
+        assert share == pytest.approx(worse[name] / sum(worse.values()), abs=0.05)
