@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -106,10 +107,14 @@ class World:
     def had(self, users: Tensor, items: Tensor) -> Tensor:
         """bool, whether each user had the item beside it."""
         key = (users * len(self.content) + items).numpy()
-        pairs = self.history.row * len(self.content) + self.history.item
-        pairs = np.sort(pairs)
-        at = np.searchsorted(pairs, key).clip(max=max(0, len(pairs) - 1))
-        return torch.from_numpy(pairs[at] == key) if len(pairs) else torch.zeros_like(users, dtype=torch.bool)
+        at = np.searchsorted(self._pairs, key).clip(max=len(self._pairs) - 1)
+        return torch.from_numpy(self._pairs[at] == key)
+
+    @cached_property
+    def _pairs(self) -> Ints:
+        """int64[E], all pairs as one number each, ascending; never empty, so that every look-up finds a place."""
+        pairs: Ints = np.sort(self.history.row * len(self.content) + self.history.item)
+        return pairs if len(pairs) else np.array([-1])
 
 
 class ColdModel(NeuralModel):
@@ -233,9 +238,9 @@ class ColdModel(NeuralModel):
             self.mean_, self.turn_ = white.mean, white.turn
             vectors = white.apply(vectors)
         self.text_dim_: int = vectors.shape[1]
-        if c.columns:
-            columns = unit_rows(column_vectors(data, c.columns)[0]).toarray()[order]
-            vectors = np.concatenate([vectors, columns.astype(np.float32)], axis=1)
+        for name in c.columns:
+            column = _scaled(data, name, self.warm_)[order]
+            vectors = np.concatenate([vectors, column.astype(np.float32)], axis=1)
         if not vectors[self.warm_[order]].any():
             raise BadConfig(
                 f"No item of '{data.name}' has a text or a column to read.",
@@ -352,6 +357,21 @@ def _without(history: History, hidden: Array) -> History:
     offsets = np.zeros_like(history.offsets)
     np.cumsum(np.bincount(history.row[keep], minlength=len(history)), out=offsets[1:])
     return History(history.item[keep], history.at[keep], offsets)
+
+
+def _scaled(data: Dataset, name: str, warm: Array) -> Floats:
+    """float[M, places] of a column; zeros where nothing is known.
+
+    Labels and lists have length one, single numbers count from the mean of items with events, by their spread.
+    """
+    places, names = column_vectors(data, (name,))
+    dense: Floats = places.toarray()
+    if names != [name]:
+        return np.asarray(unit_rows(places).toarray())
+    has = dense != 0
+    some = dense[has & warm[:, None]]
+    spread = float(some.std()) if len(some) else 0.0
+    return np.where(has, (dense - (some.mean() if len(some) else 0.0)) / (spread or 1.0), 0.0).clip(-4.0, 4.0)
 
 
 def _taller(matrix: Floats, n: int) -> Floats:

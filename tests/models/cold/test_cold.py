@@ -1,6 +1,7 @@
 """What models of new items must do: find what nobody met yet, at once; the general contract comes from the registry."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from shortlist.core.contracts import FitContext, ItemReader
 from shortlist.core.errors import BadConfig, NotFitted
 from shortlist.core.types import History, Requests
 from shortlist.data.dataset import Dataset
+from shortlist.models.cold.base import _scaled
 from shortlist.models.cold.clcrec import ClcRec
 from shortlist.models.cold.dropoutnet import DropoutNet
 from shortlist.models.cold.meta_embedding import Generator, MetaEmbedding
@@ -122,6 +124,13 @@ def test_training_stops_by_what_held_items_are_found(row):
 
 def test_columns_and_whitening_are_content_too():
     data = two_tastes()
+    years = [None if i == 3 else 1990.0 + i % 7 for i in range(44)]
+    data = replace(data, item_table=data.item_table.with_columns(pl.Series("year", years)))
+    year = _scaled(data, "year", np.arange(44) < 40)[:, 0]
+    known = np.delete(year[:40], 3)
+    assert year[3] == 0, "no year"
+    assert abs(known.mean()) < 1e-9
+    assert known.std() == pytest.approx(1.0)
     model = ClcRec(columns=("kind",), whiten=4, **SETTINGS).fit(data, CTX)
     assert model.content_.shape[1] == model.text_dim_ + 2
     assert model.text_dim_ == 4
