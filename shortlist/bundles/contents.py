@@ -1,8 +1,8 @@
 """What a file in a bundle may be, judged by its content: never anything that runs when it is read.
 
-Allowed are arrays without objects (npz, npy, safetensors), Parquet, JSON, TOML and text. A pickle is refused whatever
-its name. Before publication, arrays of models must be finite as well: one NaN in an embedding becomes everybody's first
-item.
+Allowed are arrays without objects (npz, npy, safetensors), ONNX graphs that hold their own numbers, Parquet, JSON, TOML
+and text. A pickle is refused whatever its name. Before publication, arrays of models must be finite as well: one NaN in
+an embedding becomes everybody's first item.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from shortlist.core.errors import BundleCorrupt, StageError
+from shortlist.core.protobuf import collect
 from shortlist.core.types import Array
 
 
@@ -46,7 +47,7 @@ def check_content(path: Path, name: str) -> None:
         return
     raise BundleCorrupt(
         f"File '{name}' of the bundle is refused: {reason[:200]}.",
-        hint="Bundles hold npz without objects, safetensors, Parquet, JSON, TOML and text.",
+        hint="Bundles hold npz without objects, safetensors, ONNX, Parquet, JSON, TOML and text.",
     )
 
 
@@ -109,6 +110,27 @@ def _safetensors(path: Path) -> None:
         list(file.keys())
 
 
+def _onnx(path: Path) -> None:
+    graphs = collect(path.read_bytes()).get(7, [])
+    if len(graphs) != 1:
+        raise ValueError("it is no ONNX graph")
+    _graph(graphs[0])
+
+
+def _graph(graph: Any) -> None:
+    """Refuse numbers that lie in another file, whose name could lead anywhere; in graphs within the graph too."""
+    parts = collect(graph)
+    tensors = [*parts.get(5, []), *(one for each in parts.get(15, []) for one in collect(each).get(1, []))]
+    for node in parts.get(1, []):
+        for attribute in map(collect, collect(node).get(5, [])):
+            tensors += [*attribute.get(5, []), *attribute.get(10, [])]
+            for inner in (*attribute.get(6, []), *attribute.get(11, [])):
+                _graph(inner)
+    for tensor in map(collect, tensors):
+        if 13 in tensor or any(tensor.get(14, [])):
+            raise ValueError("its numbers lie in another file")
+
+
 def _parquet(path: Path) -> None:
     with open(path, "rb") as file:
         start = file.read(4)
@@ -146,6 +168,7 @@ _CHECKS: Mapping[str, Callable[[Path], None]] = {
     ".json": _json,
     ".npy": _npy,
     ".npz": _npz,
+    ".onnx": _onnx,
     ".parquet": _parquet,
     ".safetensors": _safetensors,
     ".toml": _toml,

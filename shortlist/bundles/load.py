@@ -18,6 +18,7 @@ from shortlist.core.errors import BadConfig, BadSpec, BundleMismatch, UnknownNam
 from shortlist.core.registry import load as load_row
 from shortlist.data.dataset import Dataset
 from shortlist.data.io import load_dataset
+from shortlist.models.ranking._served import load_served
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def _load_model(path: Path, label: str, entry: ModelEntry, data: Dataset) -> Any
     check_vocab(data.users, entry.users, what=what, ids="user")
     check_vocab(data.items, entry.items, what=what, ids="item")
     try:
-        model = load_row(entry.name, entry.kind).load(path / "models" / label)
+        model: Any = load_served(entry.name, path / "models" / label)
+        if model is None:
+            model = load_row(entry.name, entry.kind).load(path / "models" / label)
     except (UnknownName, BadConfig) as error:
         raise BundleMismatch(
             f"The {what} needs another release of this package: {error.message}",

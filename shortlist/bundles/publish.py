@@ -42,6 +42,7 @@ from shortlist.core.registry import rows
 from shortlist.data.aside import sync_folder
 from shortlist.data.dataset import Dataset
 from shortlist.data.io import save_dataset
+from shortlist.models.ranking._served import ServedRanker, write_served
 
 MODEL_KINDS = ("retriever", "ranker")
 ORPHAN_AFTER_S = 86_400.0
@@ -127,6 +128,7 @@ def _write_model(work: Path, label: str, model: Any, data: Dataset) -> ModelEntr
     folder = work / "models" / label
     folder.mkdir(parents=True)
     model.save(folder)
+    write_served(model, folder)
     refuse_non_finite(folder, label)
     n_users, n_items = getattr(model, "n_users_", None), getattr(model, "n_items_", None)
     # What the model was fitted on (or loaded with) says what its indices mean; without it nothing can be proved.
@@ -151,6 +153,8 @@ def _write_model(work: Path, label: str, model: Any, data: Dataset) -> ModelEntr
 
 def _row_of(model: Any, label: str) -> tuple[str, str]:
     """(kind, name) under which the registry finds the model's class again."""
+    if isinstance(model, ServedRanker):
+        return "ranker", model.name
     target = f"{type(model).__module__}:{type(model).__qualname__}"
     for kind in MODEL_KINDS:
         for row in rows(kind):

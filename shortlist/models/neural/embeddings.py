@@ -56,7 +56,12 @@ class FieldEmbedding(nn.Module):
 
     def forward(self, columns: Mapping[str, Tensor]) -> Tensor:
         """Columns as `Schema.encode` gives them, each [B, ...]. Returns: [B, F, D]."""
-        return torch.stack([self.one(field.name, columns[field.name]) for field in self.fields], dim=-2)
+        return self.some({field.name: columns[field.name] for field in self.fields})
+
+    def some(self, columns: Mapping[str, Tensor]) -> Tensor:
+        """Vectors of some of the fields, in the order of all: [B, F', D]."""
+        names = [field.name for field in self.fields if field.name in columns]
+        return torch.stack([self.one(name, columns[name]) for name in names], dim=-2)
 
     def one(self, name: str, values: Tensor) -> Tensor:
         """The vectors of one field, [B, D]; a zero vector where the value is missing."""

@@ -17,13 +17,14 @@ import numpy as np
 
 from shortlist.core.errors import BadConfig, NotFitted, SchemaMismatch
 from shortlist.core.types import Array
+from shortlist.models.neural.kernels import find_codes
 
 if TYPE_CHECKING:
     import polars as pl
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 """Codes with a meaning of their own, and the first code of a real value."""
-LARGEST_WHOLE = 2**53
+LARGEST_WHOLE = 2.0**53
 """From here on floats leave out whole numbers."""
 FEW_NUMBERS = 65_536
 """Up to this number, and eight times as many as there are labels, codes stand in a table by number."""
@@ -143,8 +144,12 @@ class FieldVocab:
             return out
         if not field.is_ragged:
             if isinstance(values, np.ndarray):
-                if values.dtype.kind != "b" and not (np.abs(values) >= LARGEST_WHOLE).any():
-                    return self._of_numbers(values)
+                found, is_huge = None, values.dtype.kind == "b"
+                if not is_huge:
+                    keys = self._numbers
+                    found, is_huge = find_codes(values.astype(np.float64), *keys, PADDING, UNKNOWN, LARGEST_WHOLE)
+                if found is not None and not is_huge:
+                    return found
                 values = values.tolist()
             return np.array([self.code(value) for value in values], np.int64)
         padded = np.zeros((len(values), field.max_len), np.int64)
@@ -159,29 +164,16 @@ class FieldVocab:
         labels = _labels(value, self.field)
         return self._codes.get(labels[0], UNKNOWN) if labels else PADDING
 
-    def _of_numbers(self, values: Array) -> Array:
-        """As `code`, for an array of numbers: found by halving, or at once where the labels are small whole numbers."""
-        keys, codes, at = self._numbers
-        if at is not None:
-            whole = values.astype(np.int64, copy=False) if values.dtype.kind != "f" else _whole(values)
-            known = (whole >= 0) & (whole < len(at))
-            found: Array = at[np.where(known, whole, 0)]
-            out = np.where(known, found, UNKNOWN)
-        else:
-            place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
-            out = np.where(keys[place] == values, codes[place], UNKNOWN) if len(keys) else np.full(len(values), UNKNOWN)
-        return np.where(np.isnan(values), PADDING, out) if values.dtype.kind == "f" else out
-
     @cached_property
-    def _numbers(self) -> tuple[Array, Array, Array | None]:
-        """Labels that are numbers, ascending, with their codes; and codes by number where that table stays small."""
+    def _numbers(self) -> tuple[Array, Array, Array]:
+        """Labels that are numbers, ascending, and their codes; and codes by number where that table stays small."""
         found = [(value, code) for label, code in self._codes.items() if (value := _number(label)) is not None]
         found.sort()
         keys = np.array([value for value, _ in found], np.float64)
         codes = np.array([code for _, code in found], np.int64)
         small = len(keys) and keys[0] >= 0 and keys[-1] < FEW_NUMBERS + 8 * len(keys)
         if not small or (keys != np.round(keys)).any():
-            return keys, codes, None
+            return keys, codes, np.empty(0, np.int64)
         at = np.full(int(keys[-1]) + 1, UNKNOWN, np.int64)
         at[keys.astype(np.int64)] = codes
         return keys, codes, at
@@ -321,13 +313,6 @@ def _number(label: str) -> float | None:
     if not np.isfinite(value) or abs(value) >= LARGEST_WHOLE:
         return None
     return value if label == (str(int(value)) if value.is_integer() else str(value)) else None
-
-
-def _whole(values: Array) -> Array:
-    """int64 of floats, -1 for what is no whole number."""
-    with np.errstate(invalid="ignore"):
-        whole = values.astype(np.int64)
-        return np.where(whole == values, whole, -1)
 
 
 def _values(column: Iterable[Any]) -> Any:

@@ -18,6 +18,7 @@ from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import Model, ModelConfig
 from shortlist.models.ranking import _calibration
+from shortlist.models.ranking._columns import request_columns
 
 Labels = Array | Mapping[str, Array]
 """One label, or labels by the name of their task."""
@@ -41,7 +42,8 @@ class Ranker(Model):
     Subclasses implement `learn_rows(x, label, group, ctx)` (or `learn_shown`, which is also told the places) and
     `score_matrix(x)`, and say in `importance` what each column is worth.
 
-    Learned: `columns_` list of str, the columns in the order of the matrix; with calibration `calibration_`, its curve.
+    Learned: `columns_` list of str, the columns in the order of the matrix; `request_columns_`, those that had one
+    value within every request of the rows; with calibration `calibration_`, its curve.
     """
 
     Config: ClassVar[type[ModelConfig]] = RankerConfig
@@ -50,6 +52,7 @@ class Ranker(Model):
 
     columns_: list[str]
     calibration_: dict[str, Any]
+    request_columns_: list[str]
 
     @property
     def is_fitted(self) -> bool:
@@ -110,7 +113,7 @@ class Ranker(Model):
             )
         x = matrix_of(columns, wanted, len(label))
         y, groups = self._checked(label, np.asarray(group), len(label))
-        self.columns_ = wanted
+        self.columns_, self.request_columns_ = wanted, request_columns(x, wanted, groups)
         try:
             cut = self._calibration_cut(groups)
             early = shown if shown is None or cut == len(y) else shown.take(np.arange(cut))
@@ -193,7 +196,10 @@ class Ranker(Model):
         return _calibration.learn(self.config.calibration, score, label)
 
     def _calibrated(self, score: Floats) -> Floats:
-        return _calibration.apply(self.calibration_, score)
+        if score.ndim == 1:
+            return _calibration.apply(self.calibration_, score)
+        curves = [self.calibration_[task] for task in self.tasks]
+        return np.stack([_calibration.apply(curve, score[:, t]) for t, curve in enumerate(curves)], axis=1)
 
     def _labels(self, label: Labels) -> Floats:
         """float64[N] of the one task.

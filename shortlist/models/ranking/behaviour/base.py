@@ -21,7 +21,7 @@ from pydantic import Field as Setting
 from torch import Tensor
 
 from shortlist.core.contracts import FitContext, Shown
-from shortlist.core.errors import BadConfig, LeakDetected, nearest_hint
+from shortlist.core.errors import BadConfig, LeakDetected, StageError, nearest_hint
 from shortlist.core.types import Candidates, Floats, History, Ints, Requests
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import within
@@ -193,6 +193,10 @@ class BehaviourRanker(FieldRanker):
         task = BehaviourTask(*args, **options)
         task.n_known = self.n_known_ if self.next_weight() else 0
         return task
+
+    def export(self, folder: Any) -> None:
+        """Raises: StageError; a past does not go through a graph yet."""
+        raise StageError(f"{type(self).__name__} reads pasts, which no graph does yet.")
 
     # --- answering ---------------------------------------------------------------------------------------------------
 

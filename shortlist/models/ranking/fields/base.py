@@ -13,7 +13,9 @@ When not: with a few thousand rows and no codes, `gbdt` is better and faster.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -31,14 +33,15 @@ from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.embeddings import FieldEmbedding
 from shortlist.models.neural.fields import UNKNOWN, Field, Schema
+from shortlist.models.neural.halves import Halves, through
 from shortlist.models.neural.network_model import NetworkModel
+from shortlist.models.neural.ranker_graph import PROBE_ROWS, write_graph
 from shortlist.models.neural.trainer import build, checkpoint_for, train
+from shortlist.models.ranking._columns import column_of, encode_fields
 from shortlist.models.ranking.base import Ranker, RankerConfig
 
 BLOCK = 128
 """Rows that go through the network together when scoring; fewer are filled up."""
-FARTHEST = 10.0
-"""Standard deviations from the mean beyond which a number does not count as farther."""
 LARGEST_CODE = 2.0**53
 """From here on neighbouring whole numbers are no longer told apart in float64."""
 SHUFFLES = 3
@@ -120,6 +123,24 @@ class FieldNet(nn.Module):
             vectors = self.vectors(columns)
             logit, squares = logit + self.head(vectors), vectors.square().sum()
         return logit, squares
+
+    def halves(self, once: Mapping[str, Tensor], own: Mapping[str, Tensor], row: Tensor) -> Tensor:
+        """Logits [B] of columns of requests, each [R, ...], and of their candidates, each [B, ...]; see `Halves`.
+
+        Args:
+            once: columns that have one value per request.
+            own: the others.
+            row: int64[B], the request of each candidate.
+        """
+        logit: Tensor = self.bias
+        if self.linear is not None:
+            logit = logit + self.linear.of(own) + self.linear.of(once).index_select(0, row)
+        if self.vectors is not None and self.head is not None:
+            places = {field.name: at for at, field in enumerate(self.vectors.fields)}
+            once_at, own_at = (tuple(sorted(places[name] for name in half)) for half in (once, own))
+            x = Halves(self.vectors.some(once), self.vectors.some(own), row, once_at, own_at)
+            logit = logit + through(self.head, x)
+        return logit
 
 
 class Widened(nn.Module):
@@ -326,13 +347,7 @@ class FieldRanker(NetworkModel, Ranker):
         return kept
 
     def _encoded(self, schema: Schema, x: Any) -> dict[str, Tensor]:
-        columns = _by_field(x)
-        for field in schema.fields:
-            if field.kind == "numeric":
-                vocab = schema.vocabs[field.name]
-                reach = FARTHEST * vocab.scale
-                columns[field.name] = np.clip(columns[field.name], vocab.centre - reach, vocab.centre + reach)
-        return {name: torch.from_numpy(values) for name, values in schema.encode(columns).items()}
+        return {name: torch.from_numpy(values) for name, values in encode_fields(schema, x).items()}
 
     def _judged(self) -> list[str]:
         """What importance is worked out for: the names that encoded columns have in common."""
@@ -359,9 +374,37 @@ class FieldRanker(NetworkModel, Ranker):
                 out[j] += loss({**columns, **{name: columns[name][order] for name in mine}}) - plain
         return np.maximum(out / SHUFFLES, 0.0)
 
+    # --- saving ------------------------------------------------------------------------------------------------------
+
     def restore(self) -> FieldNet:
         """The network of the saved vocabularies, without its weights."""
         return self._network(self._vocabularies())
+
+    def export(self, folder: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX graph that takes encoded columns, and how to ask it; see `served_net`.
+
+        Raises:
+            NotFitted: nothing to export yet.
+            MissingExtra: the extra `onnx` is not installed.
+            StageError: the network cannot be exported, or the graph computes something else.
+        """
+        self.require_fitted()
+        probe = self._probe(PROBE_ROWS)
+        wanted = self._logits_of({name: torch.from_numpy(values) for name, values in probe.items()}, PROBE_ROWS)
+        once = [name for name in probe if self.columns_[column_of(name)] in self.request_columns_]
+        about = {"importance": self.importance(), "tasks": list(self.tasks)}
+        write_graph(self.module_, Path(folder), probe, wanted, once if len(once) < len(probe) else [], about)
+
+    def _probe(self, n: int) -> dict[str, Array]:
+        """Made-up encoded rows, with missing and unknown values among them."""
+        rng, out = np.random.default_rng(0), {}
+        for name, vocab in self._vocabularies().vocabs.items():
+            if vocab.field.is_coded:
+                out[name] = rng.integers(0, vocab.size, n)
+            else:
+                there = rng.random(n) < 0.8
+                out[name] = np.stack([np.where(there, rng.normal(size=n), 0.0), there], axis=1).astype(np.float32)
+        return out
 
 
 def log_odds(label: Floats) -> float:

@@ -33,7 +33,6 @@ from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.fields import FIRST, UNKNOWN, Field, Schema
 from shortlist.models.neural.many_tasks import ManyTasks
 from shortlist.models.neural.trainer import build
-from shortlist.models.ranking import _calibration
 from shortlist.models.ranking.base import Labels, label_of
 from shortlist.models.ranking.fields.base import PROBED, FieldConfig, FieldNet, FieldRanker, log_odds
 
@@ -288,10 +287,6 @@ class TaskRanker(FieldRanker):
             task: super(TaskRanker, self)._learn_curve(score[known[:, t], t], label[known[:, t], t])
             for t, task in enumerate(self.tasks)
         }
-
-    def _calibrated(self, score: Floats) -> Floats:
-        curves = [self.calibration_[task] for task in self.tasks]
-        return np.stack([_calibration.apply(curve, score[:, t]) for t, curve in enumerate(curves)], axis=1)
 
     # --- answering ---------------------------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ class Mixture(nn.Module):
         """[B, F, D] to [B, T]."""
         x = vectors.flatten(1)
         shares = self.gates(x)
-        share = pick(shares.view(len(x), self.gated, self.slots, -1), slot)
+        share = pick(shares.view(x.shape[0], self.gated, self.slots, -1), slot)
         mixed = torch.bmm(share, self.experts(x))
         y: Tensor = self.towers(mixed.squeeze(1) if self.gated == 1 else mixed, slot)
         return y

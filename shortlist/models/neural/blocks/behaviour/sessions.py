@@ -47,7 +47,7 @@ class SessionInterest(Reader):
         """See the package."""
         k, t = self.sessions, self.length
         x, mask = self.divided(past)
-        b, d = len(x), x.shape[-1]
+        b, d = x.shape[0], x.shape[-1]
         # Of the session, of the place in it and of each number of the vector: a bias each.
         x = x + self.of_session[:, None] + self.of_place + self.of_unit
         flat, there = x.reshape(b * k, t, d), mask.reshape(b * k, t)

@@ -37,7 +37,7 @@ class PastTransformer(Reader):
         """See the package; a row without events gives zeros, whatever the candidate."""
         own = (target + self.ages.now()).unsqueeze(1)
         whole = torch.cat([own, past.x + self.ages(past.age)], 1)
-        mask = torch.cat([past.mask.new_ones(len(target), 1), past.mask], 1)
+        mask = torch.cat([past.mask.new_ones(target.shape[0], 1), past.mask], 1)
         y = self.layers(whole, mask)
         both = torch.cat([y[:, 0], mean_of(past._replace(x=y[:, 1:]))], 1)
         return both * past.mask.any(1, keepdim=True)

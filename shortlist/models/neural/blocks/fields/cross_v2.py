@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.halves import Halves, linear
+
 
 class CrossV2(nn.Module):
     """Cross network.
@@ -28,6 +30,14 @@ class CrossV2(nn.Module):
         """[B, ...] to [B, h]."""
         start = y = x.flatten(1)
         for layer in self.layers:
+            y = start * layer(y) + y
+        return y
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`; the request's part of the first layer once."""
+        start, first = x.whole().flatten(1), self.layers[0]
+        y = start * (linear(first, x) if isinstance(first, nn.Linear) else first(start)) + start
+        for layer in list(self.layers)[1:]:
             y = start * layer(y) + y
         return y
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from shortlist.models.neural.blocks.fields.bi_pool import BiPool
+from shortlist.models.neural.halves import Halves
 
 
 class Fm(BiPool):
@@ -16,3 +17,7 @@ class Fm(BiPool):
     def forward(self, x: Tensor) -> Tensor:
         """[B, F, D] to [B]."""
         return super().forward(x).sum(1)
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`."""
+        return super().halves(x).sum(1)

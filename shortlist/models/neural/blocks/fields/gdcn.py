@@ -6,8 +6,12 @@ Cost: 2*h*h per layer.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+
+from shortlist.models.neural.halves import Halves, linear
 
 
 class GatedCross(nn.Module):
@@ -28,4 +32,13 @@ class GatedCross(nn.Module):
         start = y = x.flatten(1)
         for cross, gate in zip(self.cross, self.gate, strict=True):
             y = start * cross(y) * torch.sigmoid(gate(y)) + y
+        return y
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`; the request's part of the first layer once."""
+        start = x.whole().flatten(1)
+        cross, gate = (linear(cast(nn.Linear, layers[0]), x) for layers in (self.cross, self.gate))
+        y = start * cross * torch.sigmoid(gate) + start
+        for layer, gated in zip(list(self.cross)[1:], list(self.gate)[1:], strict=True):
+            y = start * layer(y) * torch.sigmoid(gated(y)) + y
         return y

@@ -19,5 +19,9 @@ class Linear(nn.Module):
 
     def forward(self, columns: Mapping[str, Tensor]) -> Tensor:
         """Columns as `Schema.encode` gives them, to [B]."""
-        y: Tensor = self.weights(columns).sum((1, 2))
+        return self.of({field.name: columns[field.name] for field in self.weights.fields})
+
+    def of(self, columns: Mapping[str, Tensor]) -> Tensor:
+        """The part of some of the columns, [B]."""
+        y: Tensor = self.weights.some(columns).sum((1, 2))
         return y

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.fields.shapes import Norm
 from shortlist.models.neural.blocks.target_attention import Dice
+from shortlist.models.neural.halves import Halves, linear
 
 ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
     "relu": lambda size: nn.ReLU(),
@@ -47,4 +48,15 @@ class Mlp(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, ...] to [B], or to [B, last width]."""
         y: Tensor = self.layers(x.flatten(1))
+        return y.squeeze(1) if self.logit else y
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`; the request's part of the first layer once."""
+        first = self.layers[0] if len(self.layers) else None
+        if not isinstance(first, nn.Linear):
+            y: Tensor = self(x.whole())
+            return y
+        y = linear(first, x)
+        for layer in list(self.layers)[1:]:
+            y = layer(y)
         return y.squeeze(1) if self.logit else y

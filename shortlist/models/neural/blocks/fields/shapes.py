@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
+
+from shortlist.models.neural.halves import Halves, through
 
 
 def pairs(n: int) -> Tensor:
@@ -30,7 +33,13 @@ class Together(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, F, D] to [B]."""
-        return torch.stack([part(x) for part in self.parts]).sum(0)
+        y: Tensor = reduce(torch.add, [part(x) for part in self.parts])
+        return y
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`."""
+        y: Tensor = reduce(torch.add, [through(part, x) for part in self.parts])
+        return y
 
 
 class SideBySide(nn.Module):
@@ -43,6 +52,10 @@ class SideBySide(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Anything the parts read, to [B, sum of their widths]; fields are flattened."""
         return torch.cat([part(x).flatten(1) for part in self.parts], dim=1)
+
+    def halves(self, x: Halves) -> Tensor:
+        """As `forward`."""
+        return torch.cat([through(part, x).flatten(1) for part in self.parts], dim=1)
 
 
 class Norm(nn.BatchNorm1d):

@@ -53,7 +53,8 @@ class FuseBilinear(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """[B, first] and [B, second] to [B]."""
-        left, right = x.reshape(len(x), self.heads, -1), y.reshape(len(y), self.heads, -1)
+        _, high, wide = self.matrix.shape
+        left, right = x.view(-1, self.heads, high), y.view(-1, self.heads, wide)
         crossed = torch.einsum("bhi,hij,bhj->b", left, self.matrix, right)
         logit: Tensor = self.first(x).squeeze(1) + self.second(y).squeeze(1) + crossed
         return logit

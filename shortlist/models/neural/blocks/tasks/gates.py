@@ -28,9 +28,9 @@ class Gates(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, width] to shares [B, G, E], each row and gate summing to one."""
-        logit = self.logit(x).view(len(x), self.gates, self.experts)
+        logit = self.logit(x).view(x.shape[0], self.gates, self.experts)
         if self.training and self.hide > 0 and self.experts > 1:
-            drawn = torch.rand(len(x), 1, self.experts, device=x.device)
+            drawn = torch.rand(x.shape[0], 1, self.experts, device=x.device)
             hidden = (drawn < self.hide) & (drawn < drawn.amax(2, keepdim=True))
             logit = logit.masked_fill(hidden, -torch.inf)
         return torch.softmax(logit, 2)

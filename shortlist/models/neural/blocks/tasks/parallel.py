@@ -37,7 +37,7 @@ class Layers(nn.Module):
         bias = self.bias.view(self.n, self.out)
         if x.dim() == 2:
             y = x @ self.weight.transpose(0, 1).reshape(x.shape[1], self.n * self.out)
-            return y.view(len(x), self.n, self.out) + bias
+            return y.view(x.shape[0], self.n, self.out) + bias
         return torch.bmm(x.transpose(0, 1), self.weight).transpose(0, 1) + bias
 
 

@@ -49,7 +49,7 @@ class Level(nn.Module):
 
     def forward(self, x: Tensor, common: Tensor, slot: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Of each task [B, T, h], and shared [B, h]. Returns: the same, one level up."""
-        b = len(x)
+        b = x.shape[0]
         mine: Tensor = self.mine(x.repeat_interleave(self.own, 1)).view(b, self.tasks, self.own, self.width)
         ours: Tensor = self.ours(common)
         mixed = []

@@ -36,11 +36,11 @@ class Towers(nn.Module):
     def forward(self, x: Tensor, slot: Tensor | None = None) -> Tensor:
         """[B, h] or [B, T, h] (and the scenario of each row, int64[B]) to [B, T]."""
         y: Tensor = self.each(x.repeat_interleave(self.slots, 1) if x.dim() == 3 else x)
-        return pick(y.view(len(x), self.tasks, self.slots), slot)
+        return pick(y.view(x.shape[0], self.tasks, self.slots), slot)
 
 
 def pick(values: Tensor, slot: Tensor | None) -> Tensor:
     """Of [B, T, S, ...] what belongs to each row's scenario, [B, T, ...]; without scenarios the only one."""
     if slot is None:
         return values.squeeze(2)
-    return values[torch.arange(len(values), device=values.device), :, slot]
+    return values[torch.arange(values.shape[0], device=values.device), :, slot]
