@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from shortlist.evaluation.metrics import (
 )
 from shortlist.evaluation.result import plain
 from shortlist.pipeline.build import build, offline_world
+from shortlist.pipeline.outcomes import outcomes
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.training import TrainingRows, latest, training_rows
@@ -58,27 +60,86 @@ def judge_rankers(
     rankers = {label: model for label, model in fitted.models.items() if hasattr(model, "fit_rows")}
     if not rankers or not shown.clicked.any() or shown.clicked.all():
         return {}
-    rows = training_rows(runner, split.data, shown)
-    user = shown.user[rows.group]
+    everything = training_rows(runner, split.data, shown)
     careless = _careless_rows(fitted, split, shown, ctx) if leaky else None
     out: dict[str, dict[str, Any]] = {}
     for label, ranker in rankers.items():
         columns = list(ranker.columns_)
-        score = _scores(ranker, rows)
+        heads = _heads(ranker, everything)
+        known = np.isfinite(_truth(ranker, everything))
+        rows, score = everything.take(known), heads[known, 0]
+        truth, user = _truth(ranker, rows), shown.user[rows.group]
         out[label] = {
             "rows": len(rows),
-            **_figures(rows.label, score, user, rows.group),
-            "reliability": reliability(rows.label, score).to_dict() if _probabilities(score) else None,
-            "columns": {name: plain(auc(rows.label, rows.columns[name])) for name in columns},
+            **_figures(truth, score, user, rows.group),
+            "reliability": reliability(truth, score).to_dict() if _probabilities(score) else None,
+            "columns": {name: plain(auc(truth, rows.columns[name])) for name in columns},
             "shuffled": shuffled_labels(ranker, rows, ctx),
         }
         if careless is not None:
             past, now = careless
             twin = type(ranker)(**ranker.get_params())
             _fit(twin, past, columns, ctx)
-            figures = _figures(now.label, _scores(twin, now), user, now.group)
+            now = now.take(np.isfinite(_truth(ranker, now)))
+            figures = _figures(_truth(ranker, now), _scores(twin, now), shown.user[now.group], now.group)
             out[label]["leaky"] = {"name": LEAKY, **figures}
+        if len(ranker.tasks) > 1:
+            out[label]["heads"] = _by_head(ranker, everything, heads, shown.user[everything.group])
+        scenario = getattr(ranker.config, "scenario_column", "")
+        if scenario:
+            place = rows.columns[scenario]
+            unseen = int((~np.isin(place, ranker.scenarios())).sum())
+            out[label]["scenarios"] = {**by_scenario(truth, score, place), "unseen_rows": unseen}
     return out
+
+
+def by_scenario(label: Floats, score: Floats, scenario: Array) -> dict[str, Any]:
+    """AUC within each scenario and their plain mean, which no large scenario can lift by itself.
+
+    Args:
+        label: 0/1 [N].
+        score: float[N].
+        scenario: codes [N]; NaN is a scenario of its own, "missing".
+
+    Returns:
+        `macro_auc`, and under `auc` and `rows` the figures by scenario; AUC is None where there is one class only.
+    """
+    codes, place = np.unique(scenario, return_inverse=True)
+    names = ["missing" if np.isnan(code) else f"{code:g}" for code in codes.astype(np.float64)]
+    each = [auc(label[place == n], score[place == n]) for n in range(len(codes))]
+    rows = np.bincount(place, minlength=len(codes)).tolist()
+    return {
+        "macro_auc": plain(gauc(label, score, place.astype(np.int64), weight="plain")),
+        "auc": {name: plain(value) for name, value in zip(names, each, strict=True)},
+        "rows": dict(zip(names, rows, strict=True)),
+    }
+
+
+def _by_head(ranker: Any, rows: TrainingRows, score: Floats, user: Ints) -> dict[str, Any]:
+    """Figures of each task on the rows whose label is known.
+
+    In a funnel also those of each step given the one before, on the rows that got that far: only they can judge it.
+    """
+    lesson = rows.lesson(ranker.tasks)
+    assert isinstance(lesson, dict)
+    labels = np.stack([lesson[task] for task in ranker.tasks], axis=1)
+    judged = [(task, labels[:, t], score[:, t]) for t, task in enumerate(ranker.tasks)]
+    if getattr(ranker, "is_funnel", False):
+        step = np.divide(score[:, 1:], score[:, :-1], out=np.zeros_like(score[:, 1:]), where=score[:, :-1] > 0)
+        for t, (before, task) in enumerate(pairwise(ranker.tasks)):
+            judged.append((f"{task}|{before}", np.where(labels[:, t] > 0, labels[:, t + 1], np.nan), step[:, t]))
+    out = {}
+    for name, label, value in judged:
+        known = np.isfinite(label)
+        figures = _figures(label[known], value[known], user[known], rows.group[known]) if known.any() else {}
+        out[name] = {"rows": int(known.sum()), **figures}
+    return out
+
+
+def _truth(ranker: Any, rows: TrainingRows) -> Floats:
+    """float64[N], the label of the first task, which is what the ranker's score is judged by; NaN is not known yet."""
+    lesson = rows.lesson(ranker.tasks)
+    return lesson[ranker.tasks[0]] if isinstance(lesson, dict) else lesson
 
 
 def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[str, float] | None:
@@ -96,17 +157,20 @@ def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[st
     rng = np.random.default_rng(ctx.seed)
     half = rows.group < np.median(rows.group)
     # Shuffled within each half, so that neither half says anything about the other.
-    label = rows.label.copy()
-    label[half], label[~half] = rng.permutation(label[half]), rng.permutation(label[~half])
+    order = np.arange(len(rows))
+    order[half], order[~half] = rng.permutation(order[half]), rng.permutation(order[~half])
+    # Labels of one row stay together: what one task says of another is no leak.
+    labels = {name: label[order] for name, label in rows.labels.items()}
+    mixed = replace(rows, label=rows.label[order], labels=labels)
+    label = _truth(ranker, mixed)
     if not _both(label[half]) or not _both(label[~half]):
         return None
     # A curve cannot be learned from labels that mean nothing, and would change no order.
     twin = type(ranker)(**{**ranker.get_params(), "calibration": "none"})
-    mixed = replace(rows, label=label)
     _fit(twin, mixed.take(half), ranker.columns_, ctx)
-    judged = mixed.take(~half)
-    low, high = auc_by_chance(int(judged.label.sum()), int(len(judged) - judged.label.sum()))
-    return {"auc": auc(judged.label, _scores(twin, judged)), "low": low, "high": high}
+    judged, label = mixed.take(~half), label[~half]
+    low, high = auc_by_chance(int(label.sum()), int(len(label) - label.sum()))
+    return {"auc": auc(label, _scores(twin, judged)), "low": low, "high": high}
 
 
 def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str, float | None]:
@@ -148,21 +212,29 @@ def _careless_rows(
     end = float(np.nextafter(max(split.data.interactions.at.max(), shown.at.max()), np.inf))
     rules = fitted.spec.training
     taught = latest(past, after=-np.inf, most=rules.max_impressions)
-    first, second = (
-        training_rows(runner, split.data, replace(part, at=np.full(len(part), end))) for part in (taught, shown)
-    )
-    return first, second
+
+    def read(part: Impressions) -> TrainingRows:
+        rows = training_rows(runner, split.data, replace(part, at=np.full(len(part), end)))
+        # What became of an item still counts from the moment it was really shown.
+        later = outcomes(rules.labels, split.data, part.user[rows.group], rows.item, part.at[rows.group], rows.label)
+        return replace(rows, labels=later)
+
+    return read(taught), read(shown)
 
 
 def _fit(ranker: Any, rows: TrainingRows, columns: Sequence[str], ctx: FitContext) -> None:
     learned = {name: rows.columns[name] for name in columns}
-    ranker.fit_rows(learned, rows.label, rows.group, ctx, shown=rows.shown)
+    ranker.fit_rows(learned, rows.lesson(ranker.tasks), rows.group, ctx, shown=rows.shown)
+
+
+def _heads(ranker: Any, rows: TrainingRows) -> Floats:
+    requests = rows.shown.requests
+    table = Candidates(rows.group.astype(np.int32), rows.item, len(requests), dict(rows.columns))
+    return np.asarray(ranker.score(requests, table), np.float64)
 
 
 def _scores(ranker: Any, rows: TrainingRows) -> Floats:
-    requests = rows.shown.requests
-    table = Candidates(rows.group.astype(np.int32), rows.item, len(requests), dict(rows.columns))
-    return np.asarray(ranker.score(requests, table)[:, 0], np.float64)
+    return _heads(ranker, rows)[:, 0]
 
 
 def _both(label: Array) -> bool:

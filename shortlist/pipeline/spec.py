@@ -69,6 +69,19 @@ class StageSpec(Config):
         return value
 
 
+class LabelSpec(Config):
+    """A label beside the click: what a user did later with an item they were shown."""
+
+    events: tuple[str, ...] = Field(min_length=1)
+    """Types of events that count, as the log names them."""
+    within_s: float = Field(86_400.0, gt=0)
+    """Seconds after the showing in which they count. Until then, what has not happened is not known."""
+    at_least: float | None = None
+    """Smallest value of an event that counts; none means that any does."""
+    after: str = ""
+    """A label declared before (or `click`) without which this one is 0: the step before in a funnel."""
+
+
 class TrainingSpec(Config):
     """How the rankers of the pipeline are taught."""
 
@@ -79,6 +92,20 @@ class TrainingSpec(Config):
     """At most so many impressions, the latest ones."""
     candidates: int = Field(50, ge=2)
     """Rows per made-up impression where the data has no impressions."""
+    labels: dict[str, LabelSpec] = Field(default_factory=dict)
+    """Labels beside `click` for rankers of several tasks, by name, in order."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """A label's step before is declared before it."""
+        known = ["click"]
+        for name, label in self.labels.items():
+            if name in known:
+                raise ValueError("labels cannot hold 'click': impressions bring it")
+            if label.after and label.after not in known:
+                raise ValueError(f"label '{name}' comes after '{label.after}', which is not declared before it")
+            known.append(name)
+        return self
 
 
 class PipelineSpec(Config):
@@ -155,6 +182,8 @@ class PipelineSpec(Config):
             BadSpec: an unknown stage, model or setting.
         """
         out: dict[str, Any] = self.model_dump(mode="json", exclude={"model", "feature", *KINDS})
+        if not self.training.labels:
+            del out["training"]["labels"]  # specs without them keep the hash that decisions carry
         labels = [model.label for model in self.model]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -301,7 +330,8 @@ def shipped_specs() -> dict[str, Path]:
 def dump_toml(spec: PipelineSpec) -> str:
     """The spec as TOML that `parse_toml` reads back to the same hash."""
     lines = [f"{key} = {_toml(getattr(spec, key))}" for key in ("name", "surface", "about", "k")]
-    lines += ["", "[training]", *(f"{key} = {_toml(value)}" for key, value in spec.training.model_dump().items())]
+    rules = spec.training.model_dump(exclude={"labels"} if not spec.training.labels else set())
+    lines += ["", "[training]", *(f"{key} = {_toml(value)}" for key, value in rules.items())]
     for model in spec.model:
         lines += ["", "[[model]]", f"label = {_toml(model.label)}", f"use = {_toml(model.use)}"]
         lines += [f"when = {_toml(list(model.when))}"] if model.when else []

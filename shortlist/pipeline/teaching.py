@@ -21,6 +21,7 @@ from shortlist.core.errors import BadSpec, EmptyTraining, nearest_hint
 from shortlist.core.registry import create
 from shortlist.core.types import Candidates
 from shortlist.pipeline.build import build, offline_world
+from shortlist.pipeline.outcomes import CLICK
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec
 from shortlist.pipeline.training import TrainingRows, feature_columns, latest, pseudo_impressions, training_rows
@@ -80,9 +81,10 @@ def teach(
         began = perf_counter()
         columns = _available(model, runner, tuple(rows.columns))
         ranker = create(model.use, *MODEL_KINDS, **{**model.config, "columns": columns})
+        _refuse_unknown_tasks(model, getattr(ranker.config, "tasks", ()), spec)
         try:
             lesson = {name: rows.columns[name] for name in columns}
-            ranker.fit_rows(lesson, rows.label, rows.group, ctx, shown=rows.shown)
+            ranker.fit_rows(lesson, rows.lesson(ranker.tasks), rows.group, ctx, shown=rows.shown)
         except EmptyTraining as error:
             taught.notes[model.label] = f"left out: {error.message}"
             continue
@@ -155,6 +157,17 @@ def _trouble(ranker: Any, rows: TrainingRows) -> str:
     if (scores.min(0) == scores.max(0)).any():
         return "gave every item the same score"
     return ""
+
+
+def _refuse_unknown_tasks(model: ModelSpec, tasks: Sequence[str], spec: PipelineSpec) -> None:
+    known = [CLICK, *spec.training.labels]
+    for task in tasks:
+        if task not in known:
+            raise BadSpec(
+                f"Model '{model.label}' has the task '{task}', for which the spec declares no label.",
+                hint=nearest_hint(task, known) + f' Declare it: [training.labels.{task}] events = ["..."].',
+                field="tasks",
+            )
 
 
 def _available(model: ModelSpec, runner: Runner, have: Sequence[str]) -> tuple[str, ...]:

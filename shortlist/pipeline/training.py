@@ -9,7 +9,7 @@ retrieved at the moment of a past event, of which the event's item was the one t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from shortlist.core.contracts import Shown
 from shortlist.core.errors import BadSpec, nearest_hint
 from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, offsets_of
 from shortlist.data.dataset import Impressions
+from shortlist.pipeline.outcomes import CLICK, outcomes
 from shortlist.pipeline.run import Runner
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class TrainingRows:
         columns: float64[N] by name.
         label: float64[N], 1 where clicked.
         group: int64[N], the impression of each row, ascending.
+        labels: float64[N] by name, what became of the item later as the spec's `[training.labels]` say, NaN where it is
+            not known yet.
         shown: the requests that `group` numbers, with the history that the pipeline read for them, and the items.
         logged: bool[N], whether a row's columns are those that were logged when it was shown; None if not asked.
     """
@@ -47,6 +50,7 @@ class TrainingRows:
     group: Ints
     shown: Shown
     logged: Array | None = None
+    labels: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -60,7 +64,12 @@ class TrainingRows:
         """Rows chosen by a bool[N] mask; the requests stay."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         logged = None if self.logged is None else self.logged[rows]
-        return TrainingRows(columns, self.label[rows], self.group[rows], self.shown.take(rows), logged)
+        labels = {name: label[rows] for name, label in self.labels.items()}
+        return TrainingRows(columns, self.label[rows], self.group[rows], self.shown.take(rows), logged, labels)
+
+    def lesson(self, tasks: Sequence[str]) -> Floats | dict[str, Floats]:
+        """What a ranker of these tasks is taught: the clicks, or labels by name."""
+        return self.label if tuple(tasks) == (CLICK,) else {CLICK: self.label, **self.labels}
 
     def unshown(self) -> TrainingRows:
         """The same rows where nothing was really shown: their places mean nothing."""
@@ -123,7 +132,9 @@ def training_rows(
         logged = _take_logged(numeric, table, impressions.request, ledger, runner.spec.hash, data)
     group = table.row.astype(np.int64)
     position = _positions(table, impressions, data.n_items)
-    return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data, position), logged)
+    who, when = impressions.user[group], impressions.at[group]
+    later = outcomes(runner.spec.training.labels, data, who, table.item.astype(np.int64), when, label)
+    return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data, position), logged, later)
 
 
 def pseudo_impressions(

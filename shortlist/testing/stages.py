@@ -215,8 +215,10 @@ def reads_only_declared_columns(one: Case) -> None:
     table = Candidates(one.table.row, one.table.item, one.table.n_requests, watched)
     _answer(one, one.requests, table, one.lists)
     declared = {*one.stage.requires, *one.stage.uses}
-    # Effects get the finished slate; mergers the mask of origins, which comes with every stacked table.
-    own: set[str] = {"effect": {"score", "sources"}, "merge": {"sources"}}.get(one.section, set())
+    # Effects get the finished slate; mergers the mask of origins, which comes with every stacked table; scorers may
+    # let a score stand that an earlier one gave, if one did.
+    always = {"effect": {"score", "sources"}, "merge": {"sources"}, "scorer": {"score"}}
+    own: set[str] = always.get(one.section, set())
     if "catalogue" in one.stage.needs:
         # A catalogue column may be read from the table, which holds the same facts closer by.
         own = own | set(_parts()[1].catalogue.names())

@@ -64,6 +64,16 @@ def print_backtest(report: dict[str, Any]) -> None:
             table.append((leaky["name"], leaky["auc"], leaky["gauc"], leaky["impression_auc"]))
         title = f"Ranker '{label}' on {ranker['rows']} shown items after the cut"
         print_table(title, ("figure", "AUC", "gAUC by user", "AUC by impression"), table)
+        heads = ranker.get("heads")
+        if heads:
+            tasks = [(name, each["rows"], each.get("auc"), each.get("gauc")) for name, each in heads.items()]
+            print_table(f"Heads of '{label}'", ("task", "rows", "AUC", "gAUC by user"), tasks)
+        scenarios = ranker.get("scenarios")
+        if scenarios:
+            lines = [(name, scenarios["rows"][name], value) for name, value in scenarios["auc"].items()]
+            lines.append(("plain mean", ranker["rows"], scenarios["macro_auc"]))
+            print_table(f"Scenarios of '{label}'", ("scenario", "rows", "AUC"), lines)
+            note(f"{scenarios['unseen_rows']} rows were of a scenario that '{label}' was not taught.")
         curve = ranker.get("reliability")
         if curve:
             figures = [(name.replace("_", " "), ranker[name]) for name in ("normalised_entropy", "brier")]

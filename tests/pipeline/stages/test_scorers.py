@@ -91,3 +91,16 @@ def test_a_ranker_requires_the_columns_it_was_fitted_on(shop, plain):
     assert (np.diff(events) <= 1e-12).all()
     with pytest.raises(BadSpec, match="not fitted"):
         build(plain(scorer=scorer), offline_world(shop, {"ranker": create("logistic")}))
+
+
+def test_a_blend_of_logarithms_is_a_product(world):
+    rows = table([0, 0, 0], a=[0.5, 0.1, 0.0], b=[0.2, 0.4, NAN])
+    score = Blend(world, weights={"a": 2.0, "b": 0.5}, scale="log").score(REQUESTS, rows)["score"]
+    assert np.exp(score[:2]).tolist() == pytest.approx([0.5**2 * 0.2**0.5, 0.1**2 * 0.4**0.5])
+    assert np.isfinite(score[2])
+
+
+def test_a_blend_that_knows_nothing_leaves_the_score_before_it(world):
+    rows = table([0, 0, 1, 1], a=[NAN, NAN, 1.0, NAN], score=[3.0, 2.0, 9.0, 8.0])
+    score = Blend(world, weights={"a": 1.0, "gone": 1.0}, scale="none").score(REQUESTS, rows)["score"]
+    assert score.tolist() == [3.0, 2.0, 1.0, 0.0]

@@ -37,6 +37,7 @@ class Aitm(TaskRanker):
     Config: ClassVar[type[ModelConfig]] = Config
     contract_settings: ClassVar[dict[str, Any]] = {**TaskRanker.contract_settings, "tasks": ("click", "purchase")}
     least_tasks: ClassVar[int] = 2
+    is_funnel: ClassVar[bool] = True
 
     def body(self, shape: Shape) -> nn.Module:
         """Networks, and what passes between them."""

@@ -156,6 +156,8 @@ class TaskRanker(FieldRanker):
     Config: ClassVar[type[ModelConfig]] = TaskConfig
     least_tasks: ClassVar[int] = 1
     """Fewer tasks are refused when fitting."""
+    is_funnel: ClassVar[bool] = False
+    """Whether each task is a step that presupposes the one before, and heads are chances of the whole way."""
 
     module_: TaskNet
     unseen_rows: int = 0

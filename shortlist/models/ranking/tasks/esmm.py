@@ -29,6 +29,7 @@ class Esmm(TaskRanker):
 
     contract_settings: ClassVar[dict[str, Any]] = {**TaskRanker.contract_settings, "tasks": ("click", "purchase")}
     least_tasks: ClassVar[int] = 2
+    is_funnel: ClassVar[bool] = True
 
     def body(self, shape: Shape) -> nn.Module:
         """Networks that share nothing but the vectors."""

@@ -3,6 +3,10 @@
 The score of a pipeline without a ranker, and the answer when the ranker fails. Scores of different sources mean
 different things (cosines, counts, probabilities), so each is first turned into standard units or ranks of its request;
 a row that a source did not name gets what the last row of that source has.
+
+Behind a ranker of several tasks it weighs the heads (`score.ranker.click`, `score.ranker.purchase`). Those are chances
+on one scale already: `scale = "none"` adds them up, so that a weight is what a purchase is worth in clicks, and
+`scale = "log"` multiplies them, each to the power of its weight. If the ranker fails, the score before it stands.
 """
 
 from __future__ import annotations
@@ -17,14 +21,18 @@ from shortlist.core.order import best_first, rank_within
 from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.pipeline.stages.base import Stage, StageConfig
 
+SMALLEST = 1e-12
+"""Below this, `log` takes a value for this."""
+
 
 class Config(StageConfig):
     """Settings of `blend`."""
 
     weights: dict[str, float] = Field(min_length=1)
     """Weight of each column; columns of stages that were left out count for nothing."""
-    scale: Literal["zscore", "rank", "minmax", "none"] = "zscore"
-    """How columns are made comparable within a request: standard units, ranks in (0, 1], range [0, 1], not at all."""
+    scale: Literal["zscore", "rank", "minmax", "none", "log"] = "zscore"
+    """How columns are made comparable within a request: standard units, ranks in (0, 1], range [0, 1], not at all, or
+    by their logarithms, which makes a product of the sum."""
 
     @field_validator("weights")
     @classmethod
@@ -35,7 +43,7 @@ class Config(StageConfig):
 
 
 class Blend(Stage):
-    """Gives the weighted sum as `score`."""
+    """Gives the weighted sum as `score`; the score that was there before, where none of the columns is known."""
 
     Config = Config
     kind = "scorer"
@@ -49,10 +57,14 @@ class Blend(Stage):
     def score(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
         """`score` float64[N]."""
         out = np.zeros(len(candidates))
+        told = np.zeros(len(requests), bool)
         for name, weight in self.config.weights.items():
             if name in candidates.cols:
                 column = candidates.cols[name].astype(np.float64)
                 out += weight * _scaled(column, candidates, len(requests), self.config.scale)
+                told[candidates.row[np.isfinite(column)]] = True
+        if "score" in candidates.cols:
+            out = np.where(told[candidates.row], out, candidates.cols["score"])
         return {"score": out}
 
 
@@ -61,6 +73,8 @@ def _scaled(column: Floats, candidates: Candidates, n: int, scale: str) -> Float
     known = np.isfinite(column)
     if scale == "none":
         return np.where(known, column, 0.0)
+    if scale == "log":
+        return np.log(np.where(known, np.maximum(column, SMALLEST), 1.0))
     if scale == "rank":
         order = best_first(row, column, candidates.item)
         rank = np.empty(len(column))

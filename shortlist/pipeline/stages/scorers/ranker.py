@@ -1,8 +1,12 @@
-"""The score of a fitted ranker. Where it stands behind another scorer, that one's score is what is left if it fails."""
+"""The score of a fitted ranker. Where it stands behind another scorer, that one's score is what is left if it fails.
+
+A ranker of several tasks gives a column per head besides, `score.<model>.<task>`, for a `blend` behind it to weigh; by
+itself its first task decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,11 +24,10 @@ class Config(StageConfig):
 
 
 class RankerScorer(Stage):
-    """Scores every row by its columns; the first task of the ranker is the score."""
+    """Scores every row by its columns; the first task of the ranker is the score, each has a column of its own."""
 
     Config = Config
     kind = "scorer"
-    provides = ("score",)
     needs: ClassVar[tuple[str, ...]] = ("models",)
     optional = True
 
@@ -39,6 +42,18 @@ class RankerScorer(Stage):
         """The columns that the ranker was fitted on."""
         return tuple(self.model.columns_)
 
+    @property
+    def provides(self) -> tuple[str, ...]:  # type: ignore[override]
+        """`score`, and the heads where there are several."""
+        # A stage that is only declared knows no model, and so no heads.
+        tasks = getattr(getattr(self, "model", None), "tasks", ())
+        return ("score", *self._heads(tasks))
+
     def score(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
-        """`score` float64[N]."""
-        return {"score": np.asarray(self.model.score(requests, candidates)[:, 0], np.float64)}
+        """`score` float64[N], and a column per head."""
+        found = np.asarray(self.model.score(requests, candidates), np.float64)
+        heads = self._heads(self.model.tasks)
+        return {"score": found[:, 0], **{name: found[:, head] for head, name in enumerate(heads)}}
+
+    def _heads(self, tasks: Sequence[str]) -> tuple[str, ...]:
+        return tuple(f"score.{self.config.model}.{task}" for task in tasks) if len(tasks) > 1 else ()
