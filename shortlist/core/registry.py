@@ -157,6 +157,7 @@ ROWS: tuple[Row, ...] = (
     Row("protocol", "ctr-random-811", "shortlist.data.splits.ctr_rows:ctr_random_811", "rows at random; sees the user's future"),
     Row("protocol", "ctr-time-811", "shortlist.data.splits.ctr_rows:ctr_time_811", "rows in time order 80/10/10"),
     Row("protocol", "global-time", "shortlist.data.splits.global_time:global_time", "everything after one moment is asked"),
+    Row("protocol", "item-cold", "shortlist.data.splits.item_cold:item_cold", "some items lose all their events"),
     Row("protocol", "leave-last-out", "shortlist.data.splits.leave_last_out:leave_last_out", "the last event of each user is asked"),
     Row("protocol", "published", "shortlist.data.splits.published:published", "the split the data came with"),
     Row("protocol", "strong-gen", "shortlist.data.splits.strong_gen:strong_gen", "whole users held out, 80 % given"),

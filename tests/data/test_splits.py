@@ -339,3 +339,27 @@ def test_mind_is_cut_inside_the_weeks_that_were_logged(mind_small_sample, at):
 def test_book_split(book_synthetic):
     train, test = split(book_synthetic)
     assert (train.n_events, len(test)) == (17_700, 300)
+
+
+def test_cold_items_keep_their_description_and_lose_every_event():
+    data = crowd()
+    made = split(data, "item-cold", share=0.2, min_events=2, seed=3)
+    cold = np.unique(made.test.truth.item)
+    assert len(cold) == int(0.2 * (np.bincount(data.interactions.item) >= 2).sum())
+    assert not np.isin(made.train.interactions.item, cold).any()
+    assert made.train.n_items == data.n_items
+    assert not np.isin(made.test.history.item, cold).any()
+    asked = np.isin(data.interactions.item, cold)
+    pairs = set(zip(data.interactions.user[asked].tolist(), data.interactions.item[asked].tolist(), strict=True))
+    found = set(zip(made.test.user[made.test.truth.row].tolist(), made.test.truth.item.tolist(), strict=True))
+    assert found <= pairs
+    assert all(not (made.train.interactions.user == user).any() for user, _ in pairs - found), "nothing else is known"
+    tuned = np.unique(made.tune_test.truth.item)
+    assert not np.isin(tuned, cold).any()
+    assert not np.isin(made.tune_train.interactions.item, np.r_[cold, tuned]).any()
+    other = split(data, "item-cold", share=0.2, min_events=2, seed=4)
+    assert np.unique(other.test.truth.item).tolist() != cold.tolist()
+    with pytest.raises(EmptyTraining, match="too few items"):
+        split(data, "item-cold", min_events=10_000)
+    with pytest.raises(BadConfig, match="share"):
+        split(data, "item-cold", share=0.7)

@@ -10,6 +10,7 @@ from shortlist.data.splits.asking import NOT_ASKED, refuse_leak
 from shortlist.data.splits.base import RowSplit, Split, Targets, split
 from shortlist.data.splits.ctr_rows import ctr_random_811, ctr_time_811
 from shortlist.data.splits.global_time import global_time
+from shortlist.data.splits.item_cold import item_cold
 from shortlist.data.splits.leave_last_out import leave_last_out
 from shortlist.data.splits.published import published
 from shortlist.data.splits.strong_gen import strong_gen
@@ -22,6 +23,7 @@ __all__ = [
     "ctr_random_811",
     "ctr_time_811",
     "global_time",
+    "item_cold",
     "leave_last_out",
     "published",
     "refuse_leak",

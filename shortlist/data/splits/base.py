@@ -165,7 +165,8 @@ def split(data: Dataset, protocol: str = "leave-last-out", **options: Any) -> An
 
     Args:
         data: what to divide.
-        protocol: "leave-last-out", "global-time", "strong-gen", "published", "ctr-random-811" or "ctr-time-811".
+        protocol: "leave-last-out", "global-time", "strong-gen", "item-cold", "published", "ctr-random-811" or
+            "ctr-time-811".
         options: of the protocol; see the function of that name.
 
     Returns:

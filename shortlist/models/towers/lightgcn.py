@@ -57,8 +57,14 @@ class Config(TrainingConfig):
     """Standard deviation of the start."""
     batch_size: int = Field(default=64, ge=1)
     """Users per step."""
-    learning_rate: float = Field(default=5e-3, gt=0)
+    learning_rate: float = Field(default=0.02, gt=0)
     """Step size of Adam."""
+    epochs: int = Field(default=400, ge=1)
+    """Most passes over the users; a hundred or so are needed."""
+    patience: int = Field(default=6, ge=1)
+    """Validations without a better figure before training stops."""
+    validate_every: int = Field(default=8, ge=1)
+    """Epochs between two validations."""
 
 
 class GraphNet(nn.Module):

@@ -56,8 +56,10 @@ class Config(TrainingConfig):
     """Steps over which the weight of the prior grows from 0."""
     batch_size: int = Field(default=100, ge=1)
     """Users per step."""
-    reg: float = Field(default=0.01, ge=0)
+    reg: float = Field(default=0.0, ge=0)
     """Weight decay of matrices."""
+    validate_every: int = Field(default=2, ge=1)
+    """Epochs between two validations; the figure climbs slowly, and a short patience ends training at half of it."""
 
 
 class VaeNet(nn.Module):
