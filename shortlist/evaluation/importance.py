@@ -14,7 +14,7 @@ Cost: columns x shuffles scorings of all rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from shortlist.core.errors import BadConfig, EmptyTraining
 from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.data.splits import Split
 from shortlist.evaluation.metrics.classification import auc_by_group
+from shortlist.evaluation.rankers import truth_of
 from shortlist.evaluation.replay import prepare
 from shortlist.evaluation.result import plain
 from shortlist.evaluation.stats import bootstrap_intervals
@@ -145,7 +146,12 @@ def importance(
 def of_rows(
     ranker: Any, rows: TrainingRows, *, metric: Metric = "auc", shuffles: int = 5, seed: int = 0, made_up: bool = False
 ) -> Importance:
-    """What the columns of a fitted ranker are worth on given rows, which it must not have learned from."""
+    """What the columns of a fitted ranker are worth on given rows, which it must not have learned from.
+
+    A ranker of several tasks is judged by its first, on the rows of which that is known.
+    """
+    truth = truth_of(ranker, rows)
+    rows = replace(rows, label=truth).take(np.isfinite(truth))
     shown = rows.shown
     requests = shown.requests
     table = Candidates(rows.group.astype(np.int32), rows.item, len(requests), dict(rows.columns))

@@ -66,9 +66,9 @@ def judge_rankers(
     for label, ranker in rankers.items():
         columns = list(ranker.columns_)
         heads = _heads(ranker, everything)
-        known = np.isfinite(_truth(ranker, everything))
+        known = np.isfinite(truth_of(ranker, everything))
         rows, score = everything.take(known), heads[known, 0]
-        truth, user = _truth(ranker, rows), shown.user[rows.group]
+        truth, user = truth_of(ranker, rows), shown.user[rows.group]
         out[label] = {
             "rows": len(rows),
             **_figures(truth, score, user, rows.group),
@@ -80,8 +80,8 @@ def judge_rankers(
             past, now = careless
             twin = type(ranker)(**ranker.get_params())
             _fit(twin, past, columns, ctx)
-            now = now.take(np.isfinite(_truth(ranker, now)))
-            figures = _figures(_truth(ranker, now), _scores(twin, now), shown.user[now.group], now.group)
+            now = now.take(np.isfinite(truth_of(ranker, now)))
+            figures = _figures(truth_of(ranker, now), _scores(twin, now), shown.user[now.group], now.group)
             out[label]["leaky"] = {"name": LEAKY, **figures}
         if len(ranker.tasks) > 1:
             out[label]["heads"] = _by_head(ranker, everything, heads, shown.user[everything.group])
@@ -136,7 +136,7 @@ def _by_head(ranker: Any, rows: TrainingRows, score: Floats, user: Ints) -> dict
     return out
 
 
-def _truth(ranker: Any, rows: TrainingRows) -> Floats:
+def truth_of(ranker: Any, rows: TrainingRows) -> Floats:
     """float64[N], the label of the first task, which is what the ranker's score is judged by; NaN is not known yet."""
     lesson = rows.lesson(ranker.tasks)
     return lesson[ranker.tasks[0]] if isinstance(lesson, dict) else lesson
@@ -162,7 +162,7 @@ def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[st
     # Labels of one row stay together: what one task says of another is no leak.
     labels = {name: label[order] for name, label in rows.labels.items()}
     mixed = replace(rows, label=rows.label[order], labels=labels)
-    label = _truth(ranker, mixed)
+    label = truth_of(ranker, mixed)
     if not _both(label[half]) or not _both(label[~half]):
         return None
     # A curve cannot be learned from labels that mean nothing, and would change no order.

@@ -23,7 +23,7 @@ from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import PipelineSpec
-from shortlist.pipeline.training import TrainingRows, asked_impressions, latest, training_rows
+from shortlist.pipeline.training import TrainingRows, latest, retrieved_rows, training_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,10 @@ class Replay:
         """
         if self.shown is not None:
             return training_rows(self.runner, self.log, self.shown)
-        made = asked_impressions(self.runner, self.targets, candidates=candidates, seed=seed)
-        return training_rows(self.runner, self.log, made).unshown()
+        asked = self.targets
+        return retrieved_rows(
+            self.runner, self.log, asked.user, asked.now, asked.truth, candidates=candidates, seed=seed
+        )
 
 
 def prepare(

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -92,6 +92,11 @@ class TrainingSpec(Config):
     """At most so many impressions, the latest ones."""
     candidates: int = Field(50, ge=2)
     """Rows per made-up impression where the data has no impressions."""
+    asked: Literal["time", "last"] = "time"
+    """What is asked for in made-up impressions: all events after the held-out part's beginning, or the last events of
+    every user, for logs whose users come and go (many public sets hold one sitting per user)."""
+    last_events: int = Field(1, ge=1, le=50)
+    """How many of every user with `asked = "last"`; every model is fitted once more for each."""
     labels: dict[str, LabelSpec] = Field(default_factory=dict)
     """Labels beside `click` for rankers of several tasks, by name, in order."""
 
@@ -184,6 +189,9 @@ class PipelineSpec(Config):
         out: dict[str, Any] = self.model_dump(mode="json", exclude={"model", "feature", *KINDS})
         if not self.training.labels:
             del out["training"]["labels"]  # specs without them keep the hash that decisions carry
+        if self.training.asked == "time":
+            # Specs that do not say it keep the hash that decisions carry.
+            out["training"] = {k: v for k, v in out["training"].items() if k not in {"asked", "last_events"}}
         labels = [model.label for model in self.model]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:

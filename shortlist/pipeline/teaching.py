@@ -1,7 +1,9 @@
 """How the rankers of a pipeline are taught: by choices the models behind their columns have not seen.
 
 The retrievers whose scores a ranker reads are first fitted on what lies before a cut in time; the impressions after it,
-run through the same pipeline as of the moment they were shown, are the lesson. Only a ranker that came out sound is
+run through the same pipeline as of the moment they were shown, are the lesson. Without impressions they are made up:
+an event is asked for among what the pipeline would have retrieved at its moment, either events after the cut or, where
+users come and go, the last ones of every user. Only a ranker that came out sound is
 kept: one that found nothing, answers the same to everything or answers with no number would put lists in the order of
 item ids, and is left out with a note instead.
 Cost: one more fit of every retriever.
@@ -19,18 +21,27 @@ import numpy as np
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadSpec, EmptyTraining, nearest_hint
 from shortlist.core.registry import create
-from shortlist.core.types import Candidates
+from shortlist.core.types import Candidates, History
+from shortlist.data.splits.leave_last_out import leave_last_out
 from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.outcomes import CLICK
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec
-from shortlist.pipeline.training import TrainingRows, feature_columns, latest, pseudo_impressions, training_rows
+from shortlist.pipeline.training import (
+    TrainingRows,
+    feature_columns,
+    join_rows,
+    latest,
+    retrieved_rows,
+    training_rows,
+)
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset, Impressions
     from shortlist.stores.base import Ledger
 
 
+NO_CHOICES = "the held-out part has no choices to learn from"
 JUDGED = 20_000
 """Rows, the latest ones, whose scores decide whether a ranker is sound."""
 
@@ -121,25 +132,65 @@ def _lesson(
     """Rows to learn from and the pipeline that made them, or why there are none."""
     rules = spec.training
     shown = shown_in(train)
+    if shown is None and rules.asked == "last":
+        return _last_events(spec, retrievers, train, ctx)
     cut = float(np.quantile(train.interactions.at if shown is None else shown.at, 1.0 - rules.holdout))
     before = train.before(cut)
     if before.n_events == 0:
         return "nothing happened before the held-out part"
     runner = build(spec, offline_world(train, fit_retrievers(retrievers, before, ctx)), until="scorer")
     if shown is None:
-        shown = pseudo_impressions(
-            runner, train, after=cut, most=rules.max_impressions, candidates=rules.candidates, seed=ctx.seed
-        )
+        events = train.interactions
+        order = events.time_order
+        chosen = order[events.at[order] >= cut][-rules.max_impressions :]
+        user, at = events.user[chosen], events.at[chosen]
+        wanted = History(events.item[chosen], at, np.arange(len(chosen) + 1))
+        rows = retrieved_rows(runner, train, user, at, wanted, candidates=rules.candidates, seed=ctx.seed)
     else:
         shown = latest(shown, after=cut, most=rules.max_impressions)
-    # In order of time, so that what a ranker holds out of its last requests is the latest.
-    shown = shown.take(np.argsort(shown.at, kind="stable"))
-    rows = training_rows(runner, train, shown, ledger=ledger)
-    if shown_in(train) is None:
-        rows = rows.unshown()
-    if not rows.label.any() or rows.label.all():
-        return "the held-out part has no choices to learn from"
-    return rows, runner
+        # In order of time, so that what a ranker holds out of its last requests is the latest.
+        shown = shown.take(np.argsort(shown.at, kind="stable"))
+        rows = training_rows(runner, train, shown, ledger=ledger)
+    return (rows, runner) if _choices(rows) else NO_CHOICES
+
+
+def _last_events(
+    spec: PipelineSpec, retrievers: Sequence[ModelSpec], train: Dataset, ctx: FitContext
+) -> tuple[TrainingRows, Runner] | str:
+    """A lesson from the last events of every user, each asked for with everything before it and nothing after.
+
+    Models are fitted again for every step back, so that their scores know as much about the users as they will when
+    they serve: just everything but what is asked.
+    """
+    rules = spec.training
+    parts: list[TrainingRows] = []
+    log, runner = train, None
+    for step in range(rules.last_events):
+        try:
+            made = leave_last_out(log)
+        except EmptyTraining:
+            break
+        test, log = made.test, made.train
+        runner = build(spec, offline_world(log, fit_retrievers(retrievers, log, ctx)), until="scorer")
+        late = np.argsort(test.now, kind="stable")[-max(1, rules.max_impressions // rules.last_events) :]
+        rows = retrieved_rows(
+            runner,
+            log,
+            test.user[late],
+            test.now[late],
+            test.truth.take(late),
+            candidates=rules.candidates,
+            seed=ctx.seed + step,
+        )
+        parts.insert(0, rows)
+    if runner is None:
+        return "nobody has two events, so none can be asked for"
+    lesson = join_rows(parts)
+    return (lesson, runner) if _choices(lesson) else NO_CHOICES
+
+
+def _choices(rows: TrainingRows) -> bool:
+    return bool(rows.label.any() and not rows.label.all())
 
 
 def _trouble(ranker: Any, rows: TrainingRows) -> str:

@@ -16,19 +16,19 @@ import numpy as np
 
 from shortlist.core.contracts import Shown
 from shortlist.core.errors import BadSpec, nearest_hint
-from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests, offsets_of
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests
 from shortlist.data.dataset import Impressions
+from shortlist.pipeline.blocks import join_requests
 from shortlist.pipeline.outcomes import CLICK, outcomes
 from shortlist.pipeline.run import Runner
 
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
-    from shortlist.data.splits import Targets
     from shortlist.stores.base import Ledger
 
 
 CHUNK = 512
-"""Requests whose candidates are held at once while impressions are made up."""
+"""Requests whose candidates are held at once while rows are made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,6 @@ class TrainingRows:
     def lesson(self, tasks: Sequence[str]) -> Floats | dict[str, Floats]:
         """What a ranker of these tasks is taught: the clicks, or labels by name."""
         return self.label if tuple(tasks) == (CLICK,) else {CLICK: self.label, **self.labels}
-
-    def unshown(self) -> TrainingRows:
-        """The same rows where nothing was really shown: their places mean nothing."""
-        return replace(self, shown=replace(self.shown, position=None))
 
 
 def feature_columns(runner: Runner) -> tuple[str, ...]:
@@ -120,11 +116,7 @@ def training_rows(
     table, asked = slates.candidates, slates.requests
     assert asked is not None
     label = _labels(table, impressions, data.n_items)
-    numeric = {
-        name: table.cols[name].astype(np.float64)
-        for name in wanted
-        if table.cols[name].dtype.kind in "fiub" and table.cols[name].ndim == 1
-    }
+    numeric = _numeric(table, wanted)
     logged = None
     if ledger is not None:
         logged = np.zeros(len(table), bool)
@@ -137,76 +129,74 @@ def training_rows(
     return TrainingRows(numeric, label, group, Shown(asked, group, table.item, data, position), logged, later)
 
 
-def pseudo_impressions(
-    runner: Runner, data: Dataset, *, after: float, most: int = 20_000, candidates: int = 50, seed: int = 0
-) -> Impressions:
-    """Made-up impressions: at the moment of a past event, its item among others that the pipeline retrieved.
+def retrieved_rows(
+    runner: Runner,
+    data: Dataset,
+    user: Ints,
+    now: Floats,
+    wanted: History,
+    *,
+    candidates: int = 50,
+    seed: int = 0,
+) -> TrainingRows:
+    """Rows for data without impressions: what was wanted, among others that the pipeline retrieved at that moment.
+
+    Columns are those of the whole list of candidates, of which some rows are then drawn: what a column says about an
+    item's place among the others is what it will say when serving.
 
     Args:
-        runner: built over models that were fitted on what lies before `after`.
-        data: events.
-        after: only events at or after this time are used.
-        most: at most so many impressions, the latest ones.
-        candidates: shown items per impression, drawn from the retrieved ones.
+        runner: over a log in which nothing wanted can be read, and models that were fitted on no more.
+        data: where users and items come from.
+        user: int64[B].
+        now: float64[B], just before the wanted item was taken.
+        wanted: items of each request that count as clicked.
+        candidates: rows per request, drawn from the retrieved ones; what was wanted is always among them.
         seed: source of the draw.
 
     Returns:
-        Only events whose item was retrieved: a ranker cannot bring back what no source found.
+        Only requests of which something wanted was retrieved: a ranker cannot bring back what no source found.
     """
-    events = data.interactions
-    order = events.time_order
-    chosen = order[events.at[order] >= after][-most:]
-    wanted = History(events.item[chosen], events.at[chosen], np.arange(len(chosen) + 1))
-    return _among(runner, events.user[chosen], events.at[chosen], wanted, candidates, seed)
-
-
-def asked_impressions(runner: Runner, targets: Targets, *, candidates: int = 50, seed: int = 0) -> Impressions:
-    """Made-up impressions for the requests of a split: what is asked, among others that the pipeline retrieved.
-
-    Args:
-        runner: over a log without what is asked, and models that were fitted on no more.
-        targets: requests and their truth.
-        candidates: shown items per impression, drawn from the retrieved ones.
-        seed: source of the draw.
-
-    Returns:
-        Only requests of which something was retrieved that is asked.
-    """
-    return _among(runner, targets.user, targets.now, targets.truth, candidates, seed)
-
-
-def _among(runner: Runner, user: Ints, now: Floats, wanted: History, candidates: int, seed: int) -> Impressions:
-    """What is wanted of each request first, then others at random, `candidates` in all, in the order of item ids."""
+    known = feature_columns(runner)
     rng = np.random.default_rng(seed)
-    kept: list[Impressions] = []
+    parts: list[TrainingRows] = []
     for start in range(0, len(user), CHUNK):
         part = np.arange(start, min(start + CHUNK, len(user)))
-        requests = Requests.of(user[part], now=now[part], k=1)
-        table = runner.run(requests, strict=True, until="scorer").candidates
+        slates = runner.run(Requests.of(user[part], now=now[part], k=1), strict=True, until="scorer")
+        table, requests = slates.candidates, slates.requests
+        assert requests is not None
         asked = wanted.take(part)
         width = np.int64(max(table.item.max(initial=0), asked.item.max(initial=0)) + 1)
         hit = np.isin(table.row.astype(np.int64) * width + table.item, asked.row * width + asked.item)
+        # A random order of each request's rows with the hits first, of which the first ones stay.
         shuffled = np.lexsort((rng.random(len(table)), ~hit, table.row))
         place = np.arange(len(table)) - table.offsets[table.row[shuffled]]
         found = np.bincount(table.row[hit], minlength=len(part)) > 0
-        rows = shuffled[(place < candidates) & found[table.row[shuffled]]]
-        rows = rows[np.lexsort((table.item[rows], table.row[rows]))]
-        counts = np.bincount(table.row[rows], minlength=len(part))[found]
-        shown = (offsets_of(counts), table.item[rows], hit[rows])
-        kept.append(Impressions(user[part][found], now[part][found], *shown))
-    return joined(kept)
+        rows = np.sort(shuffled[(place < candidates) & found[table.row[shuffled]]])
+        group = (np.cumsum(found) - 1)[table.row[rows]]
+        shown = Shown(requests.take(np.flatnonzero(found)), group, table.item[rows], data)
+        columns = {name: column[rows] for name, column in _numeric(table, known).items()}
+        label, who = hit[rows].astype(np.float64), part[found][group]
+        later = outcomes(runner.spec.training.labels, data, user[who], shown.item, now[who], label)
+        parts.append(TrainingRows(columns, label, group, shown, labels=later))
+    return join_rows(parts)
 
 
-def joined(parts: Sequence[Impressions]) -> Impressions:
-    """Impressions one after another; their requests are no longer known."""
-    lengths = [np.diff(part.offsets) for part in parts] or [np.empty(0, np.int64)]
-    return Impressions(
-        np.concatenate([part.user for part in parts] or [np.empty(0, np.int64)]),
-        np.concatenate([part.at for part in parts] or [np.empty(0)]),
-        offsets_of(np.concatenate(lengths)),
-        np.concatenate([part.item for part in parts] or [np.empty(0, np.int64)]),
-        np.concatenate([part.clicked for part in parts] or [np.empty(0, bool)]),
+def join_rows(parts: Sequence[TrainingRows]) -> TrainingRows:
+    """Rows of several lessons, one after another; at least one."""
+    starts = np.cumsum([0, *(len(part.shown.requests) for part in parts)])[:-1]
+    group = np.concatenate([part.group + start for part, start in zip(parts, starts, strict=True)])
+    first = parts[0]
+    places = [part.shown.position for part in parts]
+    shown = Shown(
+        join_requests([part.shown.requests for part in parts]),
+        group,
+        np.concatenate([part.item for part in parts]),
+        first.shown.data,
+        None if any(place is None for place in places) else np.concatenate([p for p in places if p is not None]),
     )
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns}
+    labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in first.labels}
+    return TrainingRows(columns, np.concatenate([part.label for part in parts]), group, shown, labels=labels)
 
 
 def latest(impressions: Impressions, *, after: float, most: int) -> Impressions:
@@ -242,6 +232,15 @@ def _take_logged(
 
 def _filters(runner: Runner) -> tuple[str, ...]:
     return tuple(stage.name for section in ("early", "filter") for stage in runner.stages[section])
+
+
+def _numeric(table: Candidates, names: Iterable[str]) -> dict[str, Floats]:
+    """Those of the columns that are one number per row."""
+    return {
+        name: table.cols[name].astype(np.float64)
+        for name in names
+        if table.cols[name].dtype.kind in "fiub" and table.cols[name].ndim == 1
+    }
 
 
 def _positions(table: Candidates, impressions: Impressions, n_items: int) -> Ints:

@@ -84,3 +84,59 @@ def test_impressions_in_another_order_teach_the_same(shop, home):
     mixed = replace(shop, impressions=shop.impressions.take(order))
     one, two = (Pipeline(spec).fit(data).models["ranker"] for data in (shop, mixed))
     assert one.calibration_["x"] == pytest.approx(two.calibration_["x"])
+
+
+def unshown(spec, **training):
+    """The ranker learns from made-up impressions; rules of training as given."""
+    ranker = spec.model[-1].model_copy(update={"when": ()})
+    rules = spec.training.model_copy(update=training)
+    return spec.model_copy(update={"model": (*spec.model[:-1], ranker), "training": rules})
+
+
+def test_the_last_events_of_everybody_teach_and_nothing_of_them_is_known(shop, home, monkeypatch):
+    """Step by step back: models, histories and counters know all but what is asked, and nothing of later steps."""
+    from shortlist.pipeline import teaching as module
+
+    bare = replace(shop, impressions=None)
+    events = bare.interactions
+    latest = [events.item[events.user_order][events.user[events.user_order] == u] for u in range(shop.n_users)]
+    seen = []
+    original = module.retrieved_rows
+
+    def spy(runner, data, user, now, wanted, **options):
+        rows = original(runner, data, user, now, wanted, **options)
+        seen.append((runner, data, user, wanted, rows))
+        return rows
+
+    monkeypatch.setattr(module, "retrieved_rows", spy)
+    spec = unshown(home, asked="last", last_events=2, candidates=20)
+    made = Pipeline(spec).fit(bare)
+    assert "ranker" in made.models
+    assert len(seen) == 2
+    for step, (runner, data, user, wanted, rows) in enumerate(seen):
+        assert data.n_events == shop.n_events - (step + 1) * shop.n_users
+        assert runner.world.models["trails"]._data.n_events == data.n_events
+        assert sorted(user.tolist()) == list(range(shop.n_users))
+        assert dict(zip(user.tolist(), wanted.item.tolist(), strict=True)) == {
+            u: int(items[-1 - step]) for u, items in enumerate(latest)
+        }
+        requests = rows.shown.requests
+        for b in range(0, len(requests), 7):
+            past = latest[requests.user[b]][: -1 - step]
+            assert requests.history.one(b).tolist() == past.tolist()
+    assert made.models["trails"]._data is bare
+
+
+def test_nobody_with_two_events_leaves_no_lesson(home):
+    from shortlist.testing.worlds import dataset_of
+
+    lonely = dataset_of([(u, u % 5, float(u)) for u in range(30)], n_users=30, n_items=5)
+    made = Pipeline(unshown(home, asked="last")).fit(lonely)
+    assert made.notes["ranker"] == "left out: nobody has two events, so none can be asked for"
+
+
+def test_how_made_up_impressions_are_asked_changes_the_hash_only_where_it_is_said(home):
+    assert home.hash == home.with_overrides({"training.asked": "time", "training.last_events": 1}).hash
+    assert home.hash != home.with_overrides({"training.asked": "last"}).hash
+    assert "asked" not in home.resolved["training"]
+    assert home.with_overrides({"training.asked": "last"}).resolved["training"]["last_events"] == 1

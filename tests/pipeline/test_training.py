@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from shortlist.core.errors import BadSpec
+from shortlist.core.types import History, Requests
 from shortlist.data.dataset import Impressions
 from shortlist.models import create
 from shortlist.pipeline.build import build, offline_world
-from shortlist.pipeline.training import latest, pseudo_impressions, training_rows
+from shortlist.pipeline.training import join_rows, latest, retrieved_rows, training_rows
 
 HYDRATORS = [
     {"use": "item_counts"},
@@ -70,8 +71,6 @@ def test_events_after_the_impressions_change_no_row(shop, runner, plain):
 
 def test_training_and_serving_see_the_same_numbers(shop, runner):
     """The columns of an impression equal those of the same candidates asked for online at that moment."""
-    from shortlist.core.types import History, Requests
-
     one = shop.impressions.take(np.array([17]))
     rows = training_rows(runner, shop, one)
     asked = replace(Requests.of(one.user, now=one.at, k=5), given=History.of([one.item.tolist()]))
@@ -95,21 +94,64 @@ def test_an_item_shown_twice_is_one_row_and_clicked_if_either_was(shop, runner):
     assert (rows.item.tolist(), rows.label.tolist()) == ([4, 5], [1.0, 0.0])
 
 
-def test_made_up_impressions_hold_the_event_among_retrieved_ones(shop, runner):
-    after = float(np.quantile(shop.interactions.at, 0.6))
-    made = pseudo_impressions(runner, shop, after=after, candidates=6, seed=1)
-    assert len(made) > 20
-    assert (made.at >= after).all()
-    assert np.add.reduceat(made.clicked, made.offsets[:-1]).tolist() == [1] * len(made)
-    assert (np.diff(made.offsets) <= 6).all()
-    assert (np.diff(made.offsets) >= 2).all()
-    clicked = {(u, t, i) for u, t, i in zip(made.user, made.at, made.item[made.clicked], strict=True)}
+def late_events(shop):
+    """(user, at, item) of the last two fifths of the log."""
     events = shop.interactions
-    assert clicked <= set(zip(events.user.tolist(), events.at.tolist(), events.item.tolist(), strict=True))
-    again = pseudo_impressions(runner, shop, after=after, candidates=6, seed=1)
-    assert again.item.tolist() == made.item.tolist()
-    rows = training_rows(runner, shop, made)
-    assert rows.label.sum() == len(made)
+    chosen = np.flatnonzero(events.at >= np.quantile(events.at, 0.6))
+    return events.user[chosen], events.at[chosen], events.item[chosen]
+
+
+def test_made_up_impressions_hold_the_event_among_retrieved_ones(shop, runner):
+    user, at, item = late_events(shop)
+    wanted = History(item, at, np.arange(len(item) + 1))
+    rows = retrieved_rows(runner, shop, user, at, wanted, candidates=6, seed=1)
+    n = len(rows.shown.requests)
+    assert n > 20
+    assert np.bincount(rows.group, rows.label).tolist() == [1.0] * n
+    sizes = np.bincount(rows.group)
+    assert (sizes.min(), sizes.max()) >= (2, 2)
+    assert sizes.max() <= 6
+    asked = rows.shown.requests
+    clicked = rows.label > 0
+    found = zip(asked.user[rows.group[clicked]], asked.now[rows.group[clicked]], rows.item[clicked], strict=True)
+    assert set(found) <= set(zip(user, at, item, strict=True))
+    assert rows.shown.position is None, "nothing was shown"
+    again = retrieved_rows(runner, shop, user, at, wanted, candidates=6, seed=1)
+    assert again.item.tolist() == rows.item.tolist()
+    assert retrieved_rows(runner, shop, user, at, wanted, candidates=6, seed=2).item.tolist() != rows.item.tolist()
+
+
+def test_made_up_rows_say_what_serving_would_say(shop, plain):
+    """A rank is a place among all candidates, not among those that were drawn to learn from."""
+    spec = plain(
+        hydrator=[{"use": "item_counts"}, {"use": "features"}],
+        feature=[{"name": "place", "kind": "relative", "column": "item_events", "how": "rank"}],
+    )
+    runner = build(spec, offline_world(shop), until="scorer")
+    user, at, item = late_events(shop)
+    rows = retrieved_rows(runner, shop, user, at, History(item, at, np.arange(len(item) + 1)), candidates=3)
+    asked = rows.shown.requests
+    served = runner.run(Requests.of(asked.user, now=asked.now, k=1), until="scorer").candidates
+    whole = {(r, i): j for j, (r, i) in enumerate(zip(served.row.tolist(), served.item.tolist(), strict=True))}
+    at_row = [whole[r, i] for r, i in zip(rows.group.tolist(), rows.item.tolist(), strict=True)]
+    for name, column in rows.columns.items():
+        assert np.array_equal(column, served.cols[name][at_row], equal_nan=True), name
+    assert rows.columns["place"].max() > 3
+
+
+def test_rows_of_several_lessons_keep_their_requests(shop, runner):
+    user, at, item = late_events(shop)
+    one, two = (
+        retrieved_rows(runner, shop, user[p], at[p], History(item[p], at[p], np.arange(len(item[p]) + 1)))
+        for p in (slice(0, 30), slice(30, 70))
+    )
+    both = join_rows([one, two])
+    n = len(one.shown.requests)
+    assert both.group.tolist() == [*one.group.tolist(), *(two.group + n).tolist()]
+    assert both.shown.requests.user.tolist() == [*one.shown.requests.user, *two.shown.requests.user]
+    assert both.label.sum() == one.label.sum() + two.label.sum()
+    past = both.shown.requests.history.one(n)
+    assert past.tolist() == two.shown.requests.history.one(0).tolist()
 
 
 def test_the_latest_impressions_in_file_order(shop):
