@@ -153,6 +153,7 @@ ROWS: tuple[Row, ...] = (
     Row("metric", "recall", "shortlist.evaluation.metrics:recall", "share of relevant items that are in the list"),
     Row("metric", "rmse", "shortlist.evaluation.metrics:rmse", "root of the mean squared error of ratings"),
     Row("metric", "serendipity", "shortlist.evaluation.metrics:serendipity", "relevant, and not popular anyway"),
+    Row("metric", "xauc", "shortlist.evaluation.metrics:xauc", "chance that the larger of two amounts is predicted to be larger"),
     Row("model_index", "save", "shortlist.pipeline.indexed:save_indexes", "the indexes that pipelines answer through, into a bundle"),
     Row("protocol", "ctr-random-811", "shortlist.data.splits.ctr_rows:ctr_random_811", "rows at random; sees the user's future"),
     Row("protocol", "ctr-time-811", "shortlist.data.splits.ctr_rows:ctr_time_811", "rows in time order 80/10/10"),

@@ -40,7 +40,7 @@ from shortlist.evaluation.metrics.ranking import (
     recall,
     reciprocal_rank,
 )
-from shortlist.evaluation.metrics.rating import mae, rmse
+from shortlist.evaluation.metrics.rating import mae, rmse, xauc
 
 __all__ = [
     "Reliability",
@@ -72,4 +72,5 @@ __all__ = [
     "reliability",
     "rmse",
     "serendipity",
+    "xauc",
 ]
