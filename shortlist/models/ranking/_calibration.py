@@ -44,7 +44,9 @@ def learn(kind: Kind, score: Floats, label: Floats) -> dict[str, Any]:
         EmptyTraining: too little to learn from, or clicks do not rise with the score at all.
     """
     if len(label) and label.max() > 1:
-        raise SchemaMismatch("A label is above 1.", hint="Grades have no probability: leave calibration off.")
+        raise SchemaMismatch(
+            "A label is above 1.", hint="Grades and amounts have no probability: leave calibration off."
+        )
     if len(label) == 0 or not 0 < label.sum() < len(label):
         raise EmptyTraining(
             f"The {len(label)} rows held out for calibration are all of one kind.",

@@ -195,8 +195,7 @@ class FieldRanker(NetworkModel, Ranker):
             SchemaMismatch: a label is above 1, or an id column holds what is no code.
             BadConfig: an id column is none of the columns.
         """
-        if np.nanmax(label) > 1:
-            raise SchemaMismatch("A label is above 1.", hint="This ranker takes clicks; use gbdt with lambdarank.")
+        self._refuse_labels(label)
         self._refuse_columns(x)
         c = self.config
         self._double: nn.Module | None = None
@@ -235,6 +234,10 @@ class FieldRanker(NetworkModel, Ranker):
             self.module_, task, c, ctx, epochs=epochs, validate=asked is not None,
             checkpoint=checkpoint_for(c, phase, run),
         )  # fmt: skip
+
+    def _refuse_labels(self, label: Floats) -> None:
+        if np.nanmax(label) > 1:
+            raise SchemaMismatch("A label is above 1.", hint="This ranker takes clicks; use gbdt with lambdarank.")
 
     def _task(self, *args: Any, **options: Any) -> ClickTask:
         """What it is trained as; arguments of `ClickTask`."""
@@ -364,7 +367,7 @@ class FieldRanker(NetworkModel, Ranker):
             # All rows at once in single precision: a share of importance need not have the bits of a score.
             with torch.inference_mode():
                 logit = self.module_(asked)[0].expand(len(x), *self.heads).double().numpy()
-            return _log_loss(logit, label)
+            return self._mean_loss(logit, label)
 
         plain = loss(columns)
         for j, stem in enumerate(judged):
@@ -373,6 +376,11 @@ class FieldRanker(NetworkModel, Ranker):
                 order = torch.from_numpy(rng.permutation(len(x)))
                 out[j] += loss({**columns, **{name: columns[name][order] for name in mine}}) - plain
         return np.maximum(out / SHUFFLES, 0.0)
+
+    def _mean_loss(self, logit: Floats, label: Floats) -> float:
+        """What importance counts: mean log loss over all known labels."""
+        loss = np.logaddexp(0.0, logit) - label * logit
+        return float(loss[np.isfinite(loss)].mean()) if np.isfinite(loss).any() else 0.0
 
     # --- saving ------------------------------------------------------------------------------------------------------
 
@@ -412,12 +420,6 @@ def log_odds(label: Floats) -> float:
     known = label[np.isfinite(label)]
     clicks = float(known.sum()) + 0.5
     return float(np.log(clicks / (len(known) + 1.0 - clicks)))
-
-
-def _log_loss(logit: Floats, label: Floats) -> float:
-    """Mean over all known labels."""
-    loss = np.logaddexp(0.0, logit) - label * logit
-    return float(loss[np.isfinite(loss)].mean()) if np.isfinite(loss).any() else 0.0
 
 
 def _block(values: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Rankers of seconds watched (or read, or listened): the base, and one preset per file."""

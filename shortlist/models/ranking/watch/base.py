@@ -1,0 +1,65 @@
+"""What rankers of watch time share: labels are seconds, the network is DeepFM's, and order decides when to stop.
+
+Cost: that of `deepfm`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import nn
+
+from shortlist.core import registry
+from shortlist.core.errors import SchemaMismatch, StageError
+from shortlist.core.types import Floats, Ints
+from shortlist.models.base import ModelConfig
+from shortlist.models.neural.blocks.fields.fm import Fm
+from shortlist.models.neural.blocks.fields.mlp import Mlp
+from shortlist.models.neural.blocks.fields.shapes import Together
+from shortlist.models.neural.click_task import ClickTask
+from shortlist.models.neural.fields import Field
+from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+
+class WatchConfig(FieldConfig):
+    """Settings common to all rankers of watch time."""
+
+    stop_on: Literal["xauc"] = "xauc"  # type: ignore[assignment]
+    """Figure of the held-out requests that decides when to stop: how often of two rows the longer watched stands
+    first."""
+
+
+class WatchTask(ClickTask):
+    """Rows with amounts."""
+
+    def figure(self, label: Floats, score: Floats, group: Ints) -> float:
+        """`xauc` of scored rows; NaN where all amounts are equal."""
+        # By name, because evaluation stands above the models.
+        return float(registry.load("xauc", "metric")(label, score))
+
+
+class WatchRanker(FieldRanker):
+    """Base of all rankers of watch time. Learned: see `FieldRanker`.
+
+    A label is the seconds that a shown item was watched, 0 where it was not.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = WatchConfig
+    tasks: ClassVar[tuple[str, ...]] = ("watch",)
+
+    def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
+        """Pairs beside a deep network."""
+        c, width = self.config, len(fields) * self.config.factors
+        return Together([Fm(), Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)])
+
+    def _refuse_labels(self, label: Floats) -> None:
+        if not np.isfinite(label).all():
+            raise SchemaMismatch("A label is no number.", hint="A label is the seconds watched, 0 for none.")
+
+    def _task(self, *args: object, **options: object) -> ClickTask:
+        return WatchTask(*args, **options)  # type: ignore[arg-type]
+
+    def export(self, folder: Any) -> None:
+        """Raises: StageError, always: the graph of a network ends before its answer becomes seconds."""
+        raise StageError(f"{type(self).__name__} answers in seconds, which graphs do not.", hint="Serve it by torch.")
