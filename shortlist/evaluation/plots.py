@@ -159,6 +159,47 @@ def bars_chart(rows: Sequence[tuple[str, float, float, float]], *, title: str, x
     return chart.text()
 
 
+def lines_chart(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    mark: float | None = None,
+    intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+) -> str:
+    """Lines over one axis, with 95 % intervals where there are any; a dashed upright where things stand now.
+
+    Args:
+        x: places of the points.
+        lines: values at them, by label; at most as many as there are colours are told apart.
+        title: what it shows.
+        x_label: of the lower axis, with its unit.
+        y_label: of the upright axis, with its unit.
+        mark: the present place, or None.
+        intervals: (low, high) at the points, by label.
+    """
+    held = [value for values in lines.values() for value in values]
+    held += [end for pairs in (intervals or {}).values() for pair in pairs for end in pair]
+    low, high = min(held), max(held)
+    room = (high - low or abs(high) or 1.0) * 0.08
+    # Room above for the names of the lines.
+    top = high + room + (high - low + room) * 0.04 * len(lines)
+    chart = Chart(title, (x_label, min(x), max(x)), (y_label, low - room, top))
+    if mark is not None:
+        chart.line([(mark, low - room), (mark, top)], "#888", dashed=True)
+    for number, (label, values) in enumerate(lines.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        chart.line(list(zip(x, values, strict=True)), colour)
+        for at, value in zip(x, values, strict=True):
+            chart.point(at, value, colour)
+        for at, (least, most) in zip(x, (intervals or {}).get(label, ()), strict=False):
+            chart.line([(at, least), (at, most)], colour)
+        chart.legend(number, label, colour)
+    return chart.text()
+
+
 def save(folder: Path, charts: Mapping[str, str]) -> list[Path]:
     """Write charts as `<name>.svg` into a folder, made if needed; names become safe file names."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shortlist.evaluation.metrics import reliability
-from shortlist.evaluation.plots import Chart, reliability_chart, save, ticks
+from shortlist.evaluation.plots import Chart, lines_chart, reliability_chart, save, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -45,6 +45,24 @@ def test_a_reliability_chart_names_its_axes_and_lines():
     assert "share of rows clicked, 95 %" in found
     dots = list(ElementTree.fromstring(reliability_chart({"a": curve}, title="t")).iter(f"{SVG}circle"))
     assert len(dots) == len(curve["rows"])
+
+
+def test_lines_have_names_intervals_and_a_mark():
+    text = lines_chart(
+        [0.0, 1.0, 2.0],
+        {"a": [0.1, 0.2, 0.3], "b": [0.3, 0.2, 0.1]},
+        title="t",
+        x_label="weight of x",
+        y_label="share",
+        mark=1.0,
+        intervals={"a": [(0.05, 0.15), (0.1, 0.3), (0.2, 0.4)]},
+    )
+    assert {"t", "a", "b", "weight of x", "share"} <= set(words(text))
+    lines = list(ElementTree.fromstring(text).iter(f"{SVG}polyline"))
+    assert len(lines) == 2 + 3 + 1
+    assert sum("stroke-dasharray" in line.attrib for line in lines) == 1
+    flat = lines_chart([1.0, 2.0], {"a": [0.5, 0.5]}, title="t", x_label="x", y_label="y")
+    assert "nan" not in flat
 
 
 def test_charts_are_saved_under_safe_names(tmp_path):

@@ -88,6 +88,19 @@ def test_charts_are_drawn_where_asked(shell):
     assert "has no ranker here" in err
 
 
+def test_a_weight_is_moved_and_who_is_shown_moves_with_it(shell, shop_csv):
+    ask = ("eval", "whatif", "home", "--data", shop_csv, "--weight", "item_events", "-k", "5")
+    report = shell.json(*ask, "--values", "0,5")
+    assert report["values"] == [0.0, 0.01, 5.0]
+    assert {one["by"] for one in report["exposure"]} >= {"head"}
+    out, err = shell.run(*ask, "--values", "5", "--by", "head", "--plots", "charts")
+    assert "0.01 (now)" in out
+    assert "paired over requests" in err
+    assert "share of the attention by head" in (shell.folder / "charts/whatif-head.svg").read_text()
+    _, err = shell.run(*ask, "--values", "much", code=2)
+    assert "numbers separated by commas" in err
+
+
 def test_a_bundle_is_shown(shell, shop_csv):
     made = shell.json("train", "--data", shop_csv)
     manifest = json.loads(shell.run("bundle", "show", made["bundle"])[0])

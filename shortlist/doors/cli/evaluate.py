@@ -1,4 +1,4 @@
-"""`shortlist eval`: leaderboards, one model, comparisons, backtests of a whole pipeline, what columns are worth."""
+"""`shortlist eval`: leaderboards, one model, comparisons, backtests of a pipeline, its columns and weights."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import typer
 
 from shortlist.doors.cli.options import Data, Json, K, Seed
 from shortlist.doors.cli.output import print_json, print_table, progress
-from shortlist.doors.cli.reports import print_backtest, print_importance, print_leaderboard, save_charts
+from shortlist.doors.cli.reports import (
+    print_backtest,
+    print_importance,
+    print_leaderboard,
+    print_what_if,
+    save_charts,
+    what_if_charts,
+)
 
-app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest, importance.", no_args_is_help=True)
+app = typer.Typer(help="Evaluation: leaderboard, run, compare, backtest, importance, whatif.", no_args_is_help=True)
 
 Protocol = Annotated[str, typer.Option("--protocol", help="Named protocol.")]
 Plots = Annotated[Path | None, typer.Option("--plots", help="Also write charts (SVG) into this folder.")]
@@ -42,7 +49,7 @@ def leaderboard(
     if spec is not None:
         board = load_board(spec).with_changes(**changes)
     else:
-        names = [name.strip() for name in (models or MODELS).split(",") if name.strip()]
+        names = listed(models or MODELS)
         board = board_of(names, **{"data": DATA, "protocol": PROTOCOL, "k": LENGTH, **changes})
     with progress(f"Leaderboard on {board.data}", quiet=as_json) as advance:
         result = run_board(board, threads=settings().threads, progress=advance).to_dict()
@@ -157,3 +164,68 @@ def importance(
             title = f"What shuffling a column costs '{label}', pipeline {pipeline} on {data}"
             chart = bars_chart(rows, title=title, x=f"lost {METRICS[metric]}, 95 % over users", y="column")
             save_charts(plots, {f"importance-{label}": chart})
+
+
+@app.command("whatif")
+def whatif(
+    pipeline: Annotated[str, typer.Argument(help="Pipeline name or TOML file.")] = "home",
+    weight: Annotated[str, typer.Option("--weight", help="Column whose weight in the blend is moved.")] = "",
+    values: Annotated[str, typer.Option("--values", help="Weights to try, by commas. Default: multiples.")] = "",
+    by: Annotated[
+        str, typer.Option("--by", help="Catalogue columns to tell items apart by, and 'head'; separated by commas.")
+    ] = "",
+    skip: Annotated[str, typer.Option("--skip", help="Stages to leave out, such as a ranker behind the blend.")] = "",
+    data: Data = DATA,
+    k: K = LENGTH,
+    seed: Seed = 0,
+    plots: Plots = None,
+    as_json: Json = False,
+) -> None:
+    """Move one weight of a pipeline's blend: who is shown more, who less, and what the lists are worth then."""
+    from shortlist.core.settings import settings
+    from shortlist.data.catalog import load
+    from shortlist.evaluation.whatif import what_if
+    from shortlist.jobs.train import cut_for_replay
+
+    with progress(f"What if, {pipeline} on {data}", quiet=as_json):
+        report = what_if(
+            pipeline,
+            cut_for_replay(load(data)),
+            weight,
+            numbers(values, "--values"),
+            by=listed(by),
+            skip=listed(skip),
+            k=k,
+            seed=seed,
+            threads=settings().threads,
+        ).to_dict()
+    if as_json:
+        print_json(report)
+    else:
+        print_what_if(report)
+    if plots is not None:
+        save_charts(plots, what_if_charts(report, f"Pipeline {pipeline} on {data}"))
+
+
+def listed(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def numbers(text: str, option: str) -> list[float]:
+    """Numbers separated by commas.
+
+    Raises:
+        BadConfig: something else.
+    """
+    from math import isfinite
+
+    from shortlist.core.errors import BadConfig
+
+    try:
+        found = [float(name) for name in listed(text)]
+    except ValueError:
+        found = [float("nan")]
+    if not all(map(isfinite, found)):
+        raise BadConfig(f"{option} takes numbers separated by commas, not '{text}'.", hint="For instance 0,0.5,1.")
+    return found

@@ -100,6 +100,46 @@ def print_importance(label: str, report: dict[str, Any], unit: str) -> None:
     )
 
 
+def print_what_if(report: dict[str, Any]) -> None:
+    """What the lists are worth at each value of a weight, then who gets how much of the attention."""
+    now, values = report["now"], report["values"]
+    names = [f"{value:g}" + (" (now)" if value == now else "") for value in values]
+    worth = zip(names, report["ndcg"], report["difference"], report["low"], report["high"], report["same"], strict=True)
+    asked = f"{report['requests']} lists of {report['k']}"
+    title = f"Weight of {report['column']} in '{report['stage']}': what {asked} are worth"
+    print_table(title, ("weight", "ndcg", "from now", "95 % low", "95 % high", "list kept"), worth)
+    rows = []
+    for one in report["exposure"]:
+        most = max(range(len(values)), key=lambda i: abs(one["change"][i]))
+        moved = f"{one['change'][most]:+.3f} ({one['low'][most]:+.3f} to {one['high'][most]:+.3f}) at {values[most]:g}"
+        rows.append((one["by"], one["label"], *[f"{share:.3f}" for share in one["share"]], moved))
+    columns = ("by", "kind", *names, "largest change (95 %)")
+    print_table("Share of the attention (a place counts 1 / log2(1 + place))", columns, rows)
+    without = f", without {', '.join(report['skipped'])}" if report["skipped"] else ""
+    note(f"Protocol {report['protocol']}{without}; changes are paired over requests, seed {report['seed']}.")
+
+
+def what_if_charts(report: dict[str, Any], title: str) -> dict[str, str]:
+    """One chart of what lists are worth, one per kind of exposure, by name."""
+    from shortlist.evaluation.plots import COLOURS, lines_chart
+
+    x, weight = report["values"], f"weight of {report['column']}"
+    changed = {"NDCG, from now": list(zip(report["low"], report["high"], strict=True))}
+    charts = {
+        "whatif-ndcg": lines_chart(
+            x, {"NDCG, from now": report["difference"]}, title=title, x_label=weight, mark=report["now"],
+            y_label=f"change of NDCG@{report['k']}, 95 % over requests", intervals=changed,
+        )
+    }  # fmt: skip
+    for by in dict.fromkeys(one["by"] for one in report["exposure"]):
+        rows = [one for one in report["exposure"] if one["by"] == by][: len(COLOURS)]
+        charts[f"whatif-{by}"] = lines_chart(
+            x, {one["label"]: one["share"] for one in rows}, title=title, x_label=weight, mark=report["now"],
+            y_label=f"share of the attention by {by}",
+        )  # fmt: skip
+    return charts
+
+
 def save_charts(folder: Path, charts: Mapping[str, str]) -> None:
     """Write charts and say where."""
     from shortlist.evaluation.plots import save

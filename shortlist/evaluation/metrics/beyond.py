@@ -195,11 +195,17 @@ def one_hot(labels: Iterable[Any]) -> Any:
     Args:
         labels: M strings, or M lists of strings.
     """
+    return named_one_hot(labels)[1]
+
+
+def named_one_hot(labels: Iterable[Any]) -> tuple[list[str], Any]:
+    """The G names, sorted, and the table of `one_hot`; without any name one column of nothing."""
     from scipy.sparse import csr_array
 
     parts = [tuple(x) if isinstance(x, list | tuple | set) else ((x,) if x not in ("", None) else ()) for x in labels]
-    names = {name: g for g, name in enumerate(sorted({name for part in parts for name in part}))}
+    names = sorted({name for part in parts for name in part})
+    place = {name: g for g, name in enumerate(names)}
     row = [i for i, part in enumerate(parts) for _ in part]
-    column = [names[name] for part in parts for name in part]
+    column = [place[name] for part in parts for name in part]
     share = [1.0 / len(part) for part in parts for _ in part]
-    return csr_array((share, (row, column)), shape=(len(parts), max(len(names), 1)))
+    return names, csr_array((share, (row, column)), shape=(len(parts), max(len(names), 1)))
