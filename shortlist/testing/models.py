@@ -401,12 +401,21 @@ def funnel_labels(columns: Mapping[str, Any], label: Any, tasks: Sequence[str], 
     return found
 
 
+def _with_scenario(columns: dict[str, Any], made: Any) -> dict[str, Any]:
+    """The columns, and one of three codes that mean nothing where the ranker wants to be told a scenario."""
+    name = getattr(made.config, "scenario_column", "")
+    n = len(columns["match"])
+    return {**columns, name: np.arange(n) % 3.0} if name else columns
+
+
 def _ranker(make: Make) -> tuple[Any, Requests, Candidates]:
     columns, label, group = ranking_rows()
     made = make()
+    columns = _with_scenario(columns, made)
     labels = funnel_labels(columns, label, made.tasks)
     model = made.fit_rows(columns, labels, group, CTX, shown=shown_at_random(group))
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
+    fresh = _with_scenario(fresh, made)
     shown = shown_at_random(rows, seed=9)
     return model, shown.requests, Candidates(rows.astype(np.int32), shown.item, 20, fresh)
 
@@ -427,7 +436,7 @@ def ranker_has_a_column_per_task(make: Make) -> None:
     assert score.shape == (len(table), len(model.tasks))
     assert np.isfinite(score).all()
     assert (np.ptp(score, axis=0) > 0).all()
-    nothing = Candidates(np.empty(0, np.int32), np.empty(0, np.int64), 20, {name: np.empty(0) for name in COLUMNS})
+    nothing = Candidates(np.empty(0, np.int32), np.empty(0, np.int64), 20, {name: np.empty(0) for name in table.cols})
     assert model.score(requests, nothing).shape == (0, len(model.tasks))
 
 
@@ -467,9 +476,11 @@ def ranker_is_calibrated_where_asked(make: Make) -> None:
     columns, label, group = ranking_rows()
     shown = shown_at_random(group)
     model = make()
+    columns = _with_scenario(columns, model)
     model.set_params(calibration="platt", calibration_share=0.5)
     model.fit_rows(columns, funnel_labels(columns, label, model.tasks), group, CTX, shown=shown)
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
+    fresh = _with_scenario(fresh, model)
     asked = shown_at_random(rows, seed=9)
     table = Candidates(rows.astype(np.int32), asked.item, 20, fresh)
     found = model.score(asked.requests, table)[:, 0]

@@ -49,7 +49,7 @@ def test_model_that_learns_from_single_events(row, check):
 @pytest.mark.parametrize("row", registry.rows("ranker"), ids=lambda row: row.name)
 def test_ranker(row, check):
     model_class = _load(row)
-    _run(check, RANKER_CHECKS, model_class, columns=COLUMNS, **checked_settings(model_class))
+    _run(check, RANKER_CHECKS, model_class, **{"columns": COLUMNS, **checked_settings(model_class)})
 
 
 def test_excuses_are_few_and_name_real_checks():

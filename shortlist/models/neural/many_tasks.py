@@ -17,18 +17,18 @@ from shortlist.models.neural.trainer import Batch
 
 
 class ManyTasks(ClickTask):
-    """Rows in random order with float[N, T] labels; the network brings `balance` and `penalty`."""
+    """Rows in random order with float[N, T] labels; the network brings its `balance`."""
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        """Balanced log losses and the pull on vectors, times rows."""
+        """Balanced log losses, the pull on vectors and what else the network wants to be small, times rows."""
         net: Any = module
         label = batch[LABEL]
-        logit, squares = net({name: batch[name] for name in self.columns})
+        logit, squares, charges = net({name: batch[name] for name in self.columns})
         known = torch.isfinite(label)
         each = nn.functional.binary_cross_entropy_with_logits(logit, label.nan_to_num(), reduction="none")
         # Divided by all rows, known or not: a handful of known labels must not weigh like a full batch of them.
         losses = torch.where(known, each, 0.0).sum(0) / len(label)
-        total = net.balance(losses, module, generator) + net.penalty(logit)
+        total = net.balance(losses, module, generator) + charges
         return total * len(label) + 0.5 * self.vector_reg * squares, len(label)
 
     def figure(self, label: Floats, score: Floats, group: Ints) -> float:

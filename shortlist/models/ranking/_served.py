@@ -27,6 +27,7 @@ from shortlist.models.neural.kernels import runs_of
 from shortlist.models.neural.served_net import GRAPH, READING, ServedNet
 from shortlist.models.ranking._columns import column_of, encode_fields
 from shortlist.models.ranking._odds import sigmoid
+from shortlist.models.ranking._scenario import Scenarios
 from shortlist.models.ranking.base import Ranker
 
 log = logging.getLogger("shortlist.serving")
@@ -70,6 +71,7 @@ class ServedRanker(Ranker):
         self.name, self._folder = name, folder
         self._net = ServedNet.load(folder)
         self._schema = Schema.from_state(self.fields_)  # type: ignore[attr-defined]
+        self._scenarios = Scenarios(self.columns_, self.fields_, self.config.values.get("scenario_column") or "")  # type: ignore[attr-defined]
         self._once = np.array(sorted({column_of(name) for name in self._net.once}), np.int64)
 
     def __repr__(self) -> str:
@@ -94,8 +96,14 @@ class ServedRanker(Ranker):
 
     def score_matrix(self, x: Floats) -> Floats:
         """float64[N] (or [N, T]), probabilities."""
+        self._scenarios.count(x)
         logit = self._net.run(runs_of(x, self._once), lambda names, rows: encode_fields(self._schema, x, names, rows))
         return sigmoid(logit)
+
+    @property
+    def unseen_rows(self) -> int:
+        """Rows scored since loading whose scenario was not in the training rows, or missing."""
+        return self._scenarios.unseen
 
     def importance(self) -> dict[str, float]:
         """As the published ranker said."""

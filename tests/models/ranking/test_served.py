@@ -22,8 +22,8 @@ from shortlist.models.ranking._columns import request_columns  # noqa: E402
 from shortlist.models.ranking._served import ServedRanker, load_served, write_served  # noqa: E402
 
 FIELDS, TASKS = (
-    [row.name for row in registry.rows("ranker") if f".ranking.{family}." in row.target]
-    for family in ("fields", "tasks")
+    [row.name for row in registry.rows("ranker") if row.target.split(".")[3] in families]
+    for families in (("fields",), ("tasks", "scenarios"))
 )
 FUNNEL = ("click", "basket", "purchase")
 IDS = ("user", "item", "colour")
@@ -372,3 +372,13 @@ def test_graphs_that_point_elsewhere_are_refused(tmp_path, served, how):
     path.write_bytes(raw)
     with pytest.raises(BundleCorrupt):
         check_content(path, "graph.onnx")
+
+
+@pytest.mark.parametrize("name", ["star", "shared_bottom"])
+def test_unseen_scenarios_are_counted_by_the_graph_too(served, name):
+    _, graph = served(name)
+    columns, _, _ = rows(requests=5)
+    columns["colour"][:3] = [77.0, np.nan, 5.5]
+    before = graph.unseen_rows
+    graph.score_matrix(np.stack([columns[each] for each in graph.columns_], axis=1))
+    assert graph.unseen_rows == before + 3

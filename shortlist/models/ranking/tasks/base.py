@@ -33,6 +33,7 @@ from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.fields import FIRST, UNKNOWN, Field, Schema
 from shortlist.models.neural.many_tasks import ManyTasks
 from shortlist.models.neural.trainer import build
+from shortlist.models.ranking._scenario import Scenarios
 from shortlist.models.ranking.base import Labels, label_of
 from shortlist.models.ranking.fields.base import PROBED, FieldConfig, FieldNet, FieldRanker, log_odds
 
@@ -101,7 +102,7 @@ class TaskNet(FieldNet):
 
     Args:
         schema: fitted.
-        body: ([B, F, D], int64[B] or None) to [B, K].
+        body: ([B, F, D], int64[B] or None) to [B, K], or to that and a charge.
         finish: [B, K] to [B, T]; may have a `penalty`.
         balance: of the losses, see `neural.balance`.
         dim: D.
@@ -120,8 +121,8 @@ class TaskNet(FieldNet):
         self.finish, self.balance = finish, balance
         self.scenario, self.hide = scenario, hide
 
-    def forward(self, columns: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns: logits [B, T], and the squared length of all vectors read."""
+    def forward(self, columns: Mapping[str, Tensor]) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Returns: logits [B, T], the squared length of all vectors read, and while training the mean charge."""
         assert self.vectors is not None
         assert self.head is not None
         if self.training and self.scenario and self.hide > 0:
@@ -130,13 +131,14 @@ class TaskNet(FieldNet):
             columns = {**columns, self.scenario: codes.masked_fill(hidden, UNKNOWN)}
         vectors = self.vectors(columns)
         slot = slot_of(columns[self.scenario]) if self.scenario else None
-        own = self.head(vectors, slot) + self.bias
-        return self.finish(own), vectors.square().sum()
-
-    def penalty(self, logit: Tensor) -> Any:
-        """What the finish charges for logits [B, T]."""
+        found = self.head(vectors, slot)
+        own, charges = found if isinstance(found, tuple) else (found, 0.0)
+        logit: Tensor = self.finish(own + self.bias)
+        squares = vectors.square().sum()
+        if not self.training:
+            return logit, squares
         rule = getattr(self.finish, "penalty", None)
-        return 0.0 if rule is None else rule(logit)
+        return logit, squares, logit.new_zeros(()) + charges + (0.0 if rule is None else rule(logit))
 
 
 def slot_of(codes: Tensor) -> Tensor:
@@ -148,9 +150,6 @@ class TaskRanker(FieldRanker):
     """Base of all rankers of several tasks. A preset gives its `body`.
 
     Learned: as `FieldRanker`; `importance_` is the mean over tasks.
-
-    Attributes:
-        unseen_rows: rows scored so far whose scenario was not in the training rows.
     """
 
     Config: ClassVar[type[ModelConfig]] = TaskConfig
@@ -160,7 +159,6 @@ class TaskRanker(FieldRanker):
     """Whether each task is a step that presupposes the one before, and heads are chances of the whole way."""
 
     module_: TaskNet
-    unseen_rows: int = 0
 
     @property
     def tasks(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -189,7 +187,7 @@ class TaskRanker(FieldRanker):
     def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
         """See `FieldRanker`; afterwards the report says how widely gates look."""
         self._refuse_setup(x)
-        self.unseen_rows = 0
+        self._scenarios: Scenarios | None = None
         super().learn_rows(x, label, group, ctx)
         spread = self._spread(x[:PROBED])
         if spread:
@@ -294,18 +292,24 @@ class TaskRanker(FieldRanker):
 
     def score_matrix(self, x: Floats) -> Floats:
         """float64[N, T], probability of each task's label."""
-        c = self.config
-        if c.scenario_column:
-            known = self.scenarios()
-            self.unseen_rows += int((~np.isin(x[:, self.columns_.index(c.scenario_column)], known)).sum())
+        self._told().count(x)
         return super().score_matrix(x)
+
+    @property
+    def unseen_rows(self) -> int:
+        """Rows scored since the fit whose scenario was not in the training rows, or missing."""
+        return self._told().unseen
 
     def scenarios(self) -> Floats:
         """float64[S], codes of the scenarios that the training rows held, in the order of the network's parts."""
+        return self._told().known
+
+    def _told(self) -> Scenarios:
         self.require_fitted()
-        name = self._scenario_field()
-        states = [state for state in self.fields_ if state["field"]["name"] == name]
-        return np.array([float(label) for label in states[0]["labels"]]) if states else np.empty(0)
+        kept: Scenarios | None = getattr(self, "_scenarios", None)
+        if kept is None:
+            kept = self._scenarios = Scenarios(self.columns_, self.fields_, self.config.scenario_column)
+        return kept
 
 
 def per_step(label: Floats) -> list[float]:
