@@ -7,6 +7,7 @@ their ids: renumbering a catalogue renumbers the answers and changes nothing els
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -160,7 +161,8 @@ class SequenceModel(HistoryModel):
 
     def loss_options(self, loss: str) -> dict[str, Any]:
         """Further settings of a loss."""
-        return {"calibration": self.config.calibration} if loss == "gbce" else {}
+        options = {"calibration": self.config.calibration} if loss == "gbce" else {}
+        return {**options, "prior": -math.log(self.n_known_)} if loss in ("bce", "gbce") else options
 
     # --- the network -------------------------------------------------------------------------------------------------
 

@@ -242,6 +242,18 @@ def test_cosine_scores_have_a_temperature():
     assert loss.item() == pytest.approx(cross_entropy(cosine / 0.1, goal - 2, reduction="sum").item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["bce", "gbce"])
+def test_a_prior_is_added_to_every_logit(loss):
+    torch.manual_seed(0)
+    items, query, goal = ItemEncoder(30, 4, scale=1.0), torch.randn(2, 4), torch.tensor([2, 4])
+    bias = torch.full((32,), -3.0)
+    shifted = Objective(loss, Uniform(30, 8), n_items=30, prior=-3.0).total(query, goal, items, generator())
+    biased = Objective(loss, Uniform(30, 8), n_items=30).total(query, goal, items, generator(), bias=bias)
+    plain = Objective(loss, Uniform(30, 8), n_items=30).total(query, goal, items, generator())
+    assert shifted.item() == pytest.approx(biased.item(), rel=1e-6)
+    assert shifted.item() < plain.item(), "most items are not the next one"
+
+
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("loss", ["gbce", "bce", "bpr_max", "sampled_ce"])
 def test_half_precision_overflows_no_loss(loss, kind):

@@ -31,6 +31,8 @@ class Objective:
         with_log_q: whether sampled_ce and infonce correct by log Q.
         normalise: whether logits are cosines; always so for "ccl" and "infonce".
         temperature: logits are divided by it.
+        prior: added to every logit. Binary losses start at "everything is liked as often as not", and without it
+            vectors spend many passes on drifting apart from their negatives; ranks do not change.
         options: further settings of the loss (`calibration`, `margin`, `negative_weight`, `bpr_reg`).
 
     Raises:
@@ -46,6 +48,7 @@ class Objective:
         with_log_q: bool = True,
         normalise: bool = False,
         temperature: float = 1.0,
+        prior: float = 0.0,
         **options: Any,
     ) -> None:
         if loss != "ce" and loss not in LOSSES:
@@ -65,7 +68,7 @@ class Objective:
             )
         self.loss, self.negatives, self.n_items = loss, negatives, n_items
         self.normalise = normalise or loss in COSINE
-        self.temperature, self.options = temperature, options
+        self.temperature, self.prior, self.options = temperature, prior, options
 
     def total(
         self,
@@ -98,6 +101,8 @@ class Objective:
         negative = query @ vectors.T if vectors.dim() == 2 else (vectors @ query.unsqueeze(2)).squeeze(2)
         if bias is not None:
             positive, negative = positive + bias[target], negative + bias[drawn.ids]
+        if self.prior:
+            positive, negative = positive + self.prior, negative + self.prior
         negative = negative.masked_fill(accidental(target, drawn.ids, had), -torch.inf)
         log_q = drawn.log_q if self.corrects else None
         options = {"n_items": self.n_items, "log_q": log_q, **self.options}
