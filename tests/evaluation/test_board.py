@@ -52,7 +52,7 @@ def test_reads_a_file(tmp_path):
         ("data = 'x'\nk = 501", "'k' is not valid"),
         ("data = 'x'\nmetrics = ['recal']", "Did you mean 'recall'"),
         ("k = 5", "'data' is not valid"),
-        ("data = 'x'\n[[row]]\nlabel = 'a'\nmodel = 'eese'", "Did you mean 'ease'"),
+        ("data = 'x'\n[[row]]\nlabel = 'a'\nmodel = 'eas'", "Did you mean 'ease'"),
         ("data = 'x'\n[[row]]\nlabel = 'a'\nmodl = 'ease'", "row 1.*Did you mean 'model'"),
         ("data = 'x'\n[row]\nlabel = 'a'\nmodel = 'ease'", "list of tables"),
         ("data = 'x'\n[[row]]\nlabel='a'\nmodel='ease'\n[[row]]\nlabel='a'\nmodel='bpr'", "Two rows are called 'a'"),
