@@ -59,6 +59,7 @@ class Truth:
     """What nobody in the world can see.
 
     Attributes:
+        readers: names in the log of the rows of `taste`.
         taste: float64[400, 10], readers by sections, rows with mean 1.
         section: int64[300], section of each article, index into `sections`.
         story: int64[300], running number of each article's story.
@@ -68,6 +69,7 @@ class Truth:
         weights: of the click model.
     """
 
+    readers: tuple[str, ...]
     taste: Floats
     section: Ints
     story: Ints
@@ -129,14 +131,14 @@ def write_newsroom(
     articles = _articles(rng)
     taste = _tastes(rng, n_users)
     truth = Truth(
-        taste, articles.section, articles.story, articles.quality, articles.published_at,
+        (), taste, articles.section, articles.story, articles.quality, articles.published_at,
         tuple(section["name"] for section in _sections()), planted,
     )  # fmt: skip
-    rows = _log(rng, truth, n_impressions)
+    rows, readers = _log(rng, truth, n_impressions)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "news.tsv").write_text("".join(f"{line}\n" for line in articles.lines), encoding="utf-8")
     (folder / "behaviors.tsv").write_text("".join(f"{line}\n" for line in rows), encoding="utf-8")
-    return truth
+    return replace(truth, readers=readers)
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,8 @@ def _tastes(rng: np.random.Generator, n_users: int) -> Floats:
     return taste * len(_sections())
 
 
-def _log(rng: np.random.Generator, truth: Truth, n_impressions: int) -> list[str]:
-    """Lines of behaviors.tsv in time order."""
+def _log(rng: np.random.Generator, truth: Truth, n_impressions: int) -> tuple[list[str], tuple[str, ...]]:
+    """Lines of behaviors.tsv in time order, and what the readers are called in them."""
     n_users, n_items = len(truth.taste), len(truth.section)
     activity = rng.lognormal(0.0, 0.6, n_users)
     extra = rng.choice(n_users, n_impressions - 3 * n_users, p=activity / activity.sum())
@@ -237,7 +239,7 @@ def _log(rng: np.random.Generator, truth: Truth, n_impressions: int) -> list[str
         history = " ".join(f"N{item}" for item in read[who])
         lines.append("\t".join([str(number + 1), names[who], _stamp(now), history, listed]))
         read[who].append(int(shown[click]))
-    return lines
+    return lines, tuple(names)
 
 
 def _moments(rng: np.random.Generator, n: int) -> Floats:

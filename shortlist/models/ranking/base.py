@@ -253,6 +253,29 @@ def label_of(label: Labels, task: str) -> Array:
     return label[task]
 
 
+def places_of(shown: Shown | None, n: int) -> Ints:
+    """int64[N], where each row stood in its list.
+
+    Raises:
+        BadConfig: nobody knows.
+        SchemaMismatch: not one place per row.
+    """
+    if shown is None or shown.position is None:
+        raise BadConfig(
+            "The positions at which items were shown are not known.",
+            hint="They come with logged impressions; for other rows leave `position` at 'ignore'.",
+            field="position",
+        )
+    position = np.asarray(shown.position)
+    if position.shape != (n,) or position.dtype.kind not in "iu" or position.min() < 0:
+        raise SchemaMismatch(
+            f"Positions of shape {list(position.shape)} are not one place per row for {n} rows.",
+            hint="Give whole numbers from 0, the first place.",
+            field="position",
+        )
+    return position.astype(np.int64)
+
+
 def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:
     """float64[N, F] of the named columns; infinities become NaN.
 

@@ -22,13 +22,13 @@ import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from shortlist.core.contracts import FitContext, Shown
-from shortlist.core.errors import BadConfig, BundleCorrupt, SchemaMismatch
+from shortlist.core.errors import BundleCorrupt, SchemaMismatch
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
 from shortlist.models.ranking._examination import Examination, places
 from shortlist.models.ranking._odds import sigmoid
 from shortlist.models.ranking._trees import BitTrees
-from shortlist.models.ranking.base import Ranker, RankerConfig
+from shortlist.models.ranking.base import Ranker, RankerConfig, places_of
 
 TREES = "trees.txt"
 """The file of LightGBM's own text format."""
@@ -88,7 +88,7 @@ class Gbdt(Ranker):
 
         c = self.config
         self._refuse_labels(label)
-        told = None if c.position == "ignore" else self._places(shown, len(label))
+        told = None if c.position == "ignore" else places_of(shown, len(label))
         if c.position == "feature" and told is not None:
             x = np.column_stack([x, told.astype(np.float64)])
         starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
@@ -172,23 +172,6 @@ class Gbdt(Ranker):
         self._text = text
         self._booster: Any = lgb.Booster(model_str=text)
         self._bits = BitTrees.of(self._booster.dump_model())
-
-    def _places(self, shown: Shown | None, n: int) -> Ints:
-        """int64[N], where each row stood."""
-        if shown is None or shown.position is None:
-            raise BadConfig(
-                "The positions at which items were shown are not known.",
-                hint="They come with logged impressions; for other rows leave `position` at 'ignore'.",
-                field="position",
-            )
-        position = np.asarray(shown.position)
-        if position.shape != (n,) or position.dtype.kind not in "iu" or position.min() < 0:
-            raise SchemaMismatch(
-                f"Positions of shape {list(position.shape)} are not one place per row for {n} rows.",
-                hint="Give whole numbers from 0, the first place.",
-                field="position",
-            )
-        return position.astype(np.int64)
 
     def _refuse_labels(self, label: Floats) -> None:
         if self.config.objective == "binary" and label.max() > 1:
