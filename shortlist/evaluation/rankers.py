@@ -29,6 +29,7 @@ from shortlist.evaluation.metrics import (
     log_loss,
     normalised_entropy,
     reliability,
+    xauc,
 )
 from shortlist.evaluation.result import plain
 from shortlist.pipeline.build import build, offline_world
@@ -72,7 +73,7 @@ def judge_rankers(
         out[label] = {
             "rows": len(rows),
             **_figures(truth, score, user, rows.group),
-            "reliability": reliability(truth, score).to_dict() if _probabilities(score) else None,
+            "reliability": reliability(truth, score).to_dict() if _comes_true(truth, score) else None,
             "columns": {name: plain(auc(truth, rows.columns[name])) for name in columns},
             "shuffled": shuffled_labels(ranker, rows, ctx),
         }
@@ -169,19 +170,25 @@ def shuffled_labels(ranker: Any, rows: TrainingRows, ctx: FitContext) -> dict[st
     twin = type(ranker)(**{**ranker.get_params(), "calibration": "none"})
     _fit(twin, mixed.take(half), ranker.columns_, ctx)
     judged, label = mixed.take(~half), label[~half]
-    low, high = auc_by_chance(int(label.sum()), int(len(label) - label.sum()))
+    some = int(np.count_nonzero(label))
+    low, high = auc_by_chance(some, len(label) - some)
     return {"auc": auc(label, _scores(twin, judged)), "low": low, "high": high}
 
 
 def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str, float | None]:
-    """Figures of scored rows; those of probabilities only where the scores are some."""
+    """Figures of scored rows; those of probabilities only where the scores are some, and of amounts where labels are.
+
+    AUC of amounts tells rows with some from rows without any.
+    """
     figures = {
         "auc": auc(label, score),
         "gauc": gauc(label, score, user),
         "uauc": gauc(label, score, user, weight="plain"),
         "impression_auc": gauc(label, score, group, weight="plain"),
     }
-    if _probabilities(score):
+    if not _is_truth(label):
+        figures["xauc"] = xauc(label, score)
+    if _comes_true(label, score):
         figures["log_loss"] = log_loss(label, score)
         figures["normalised_entropy"] = normalised_entropy(label, score)
         figures["brier"] = brier(label, score)
@@ -189,9 +196,13 @@ def _figures(label: Floats, score: Floats, user: Ints, group: Ints) -> dict[str,
     return {name: plain(value) for name, value in figures.items()}
 
 
-def _probabilities(score: Floats) -> bool:
-    """Whether the scores can be probabilities; a rank loss gives others."""
-    return bool(len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1)
+def _comes_true(label: Floats, score: Floats) -> bool:
+    """Whether the scores can be probabilities of the labels; a rank loss gives others, and amounts have none."""
+    return bool(len(score) and np.isfinite(score).all() and score.min() >= 0 and score.max() <= 1 and _is_truth(label))
+
+
+def _is_truth(label: Floats) -> bool:
+    return bool(np.isin(label, (0.0, 1.0)).all())
 
 
 def _careless_rows(

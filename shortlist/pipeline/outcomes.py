@@ -2,7 +2,7 @@
 
 A spec names them under `[training.labels]`: which types of events count, within how long, and after which other label.
 What has not happened yet may still happen while the wait lasts, so such a row's label is not known (NaN) and teaches
-nothing; a label that has happened is known at once.
+nothing; a label that has happened is known at once, an amount (seconds watched) when the wait is over.
 Cost: two binary searches per row and label.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from shortlist.core.errors import BadSpec, nearest_hint
-from shortlist.core.types import Array, Floats, Ints
+from shortlist.core.types import Floats, Ints
 from shortlist.data.dataset import Dataset
 from shortlist.pipeline.spec import LabelSpec
 
@@ -35,17 +35,19 @@ def outcomes(
         click: float64[N].
 
     Returns:
-        float64[N] by label: 1 happened, 0 did not, NaN not known yet.
+        float64[N] by label: 1 happened, 0 did not, or the sum of what happened; NaN not known yet.
 
     Raises:
         BadSpec: a type of event that the log does not have.
     """
     found: dict[str, Floats] = {CLICK: click}
     for label, rule in rules.items():
-        happened = _happened(rule, data, user, item, at)
-        known = happened | (at + rule.within_s <= _end(data))
+        became = _became(rule, data, user, item, at)
+        known = at + rule.within_s <= _end(data)
+        if not rule.amount:
+            known |= became > 0
         known &= (user >= 0) & (user < data.n_users)
-        value: Floats = np.where(known, happened, np.nan)
+        value: Floats = np.where(known, became, np.nan)
         if rule.after:
             # Without the step before there is nothing to wait for.
             before = found[rule.after]
@@ -55,8 +57,8 @@ def outcomes(
     return found
 
 
-def _happened(rule: LabelSpec, data: Dataset, user: Ints, item: Ints, at: Floats) -> Array:
-    """bool[N], whether such an event of this user with this item lies in the wait, both ends included."""
+def _became(rule: LabelSpec, data: Dataset, user: Ints, item: Ints, at: Floats) -> Floats:
+    """float64[N], whether such an event of this user with this item lies in the wait, ends included, or their sum."""
     events = data.interactions
     for name in rule.events:
         if name not in events.types:
@@ -80,8 +82,12 @@ def _happened(rule: LabelSpec, data: Dataset, user: Ints, item: Ints, at: Floats
     mine = (user * width + item) * n
     first = np.searchsorted(axis, mine + np.searchsorted(moments, at), side="left")
     last = np.searchsorted(axis, mine + np.searchsorted(moments, at + rule.within_s), side="right")
-    happened: Array = last > first
-    return happened
+    if not rule.amount:
+        return (last > first).astype(np.float64)
+    value = np.maximum(np.nan_to_num(events.value[counts][order].astype(np.float64)), 0.0)
+    total = np.r_[0.0, np.cumsum(value)]
+    amount: Floats = total[last] - total[first]
+    return amount
 
 
 def _end(data: Dataset) -> float:

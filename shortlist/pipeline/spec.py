@@ -78,6 +78,9 @@ class LabelSpec(Config):
     """Seconds after the showing in which they count. Until then, what has not happened is not known."""
     at_least: float | None = None
     """Smallest value of an event that counts; none means that any does."""
+    amount: bool = False
+    """Whether the label is the sum of the events' values (seconds watched, money spent) and not whether there was one;
+    it is known when the wait is over."""
     after: str = ""
     """A label declared before (or `click`) without which this one is 0: the step before in a funnel."""
 

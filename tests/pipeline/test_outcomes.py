@@ -9,9 +9,10 @@ from shortlist import Pipeline
 from shortlist.core.errors import BadSpec
 from shortlist.core.types import Requests
 from shortlist.data.dataset import Interactions
+from shortlist.evaluation.backtest import backtest, replay_split
 from shortlist.models.ranking.tasks.mmoe import Mmoe
 from shortlist.pipeline.outcomes import outcomes
-from shortlist.pipeline.spec import LabelSpec, dump_toml, load_spec, parse_toml
+from shortlist.pipeline.spec import LabelSpec, PipelineSpec, dump_toml, load_spec, parse_toml
 from shortlist.pipeline.training import training_rows
 from shortlist.testing.worlds import dataset_of
 
@@ -45,6 +46,15 @@ def test_events_count_from_the_showing_to_the_end_of_the_wait(log):
 
 def test_only_events_of_the_value_asked_for_count(log):
     assert label(log, {"events": ("purchase",), "within_s": 50.0, "at_least": 5.0}, 0, 1, [90.0, 190.0]) == [0, 1]
+
+
+def test_an_amount_is_the_sum_of_values_and_known_when_the_wait_is_over(log):
+    rule = {"events": ("purchase",), "within_s": 100.0, "amount": True}
+    assert label(log, rule, 0, 1, [99.0, 100.0, 100.1, 200.0]) == [3, 11, 8, 8]
+    assert label(log, rule, 1, 1, [99.0]) == [0]
+    assert np.isnan(label(log, rule, 0, 1, [200.1])[0]), "more may follow until 300.1"
+    assert label(log, {**rule, "at_least": 5.0}, 0, 1, [100.0]) == [8]
+    assert label(log, {**rule, "after": "click"}, 0, 1, [100.0], click=0.0) == [0]
 
 
 def test_several_types_may_count(log):
@@ -176,3 +186,47 @@ def test_labels_are_part_of_the_spec_and_of_its_hash():
     ):
         with pytest.raises(BadSpec, match="label"):
             spec(training={"labels": labels})
+
+
+def watched_shop(shop):
+    """Clicked items are watched for ten seconds and five more per step of their number by seven, a minute later."""
+    clicks, shown = shop.interactions, shop.impressions
+    row = np.flatnonzero(shown.clicked)
+    item, n = shown.item[row], len(row)
+    events = Interactions(
+        user=np.r_[clicks.user, shown.user[shown.row[row]]],
+        item=np.r_[clicks.item, item],
+        at=np.r_[clicks.at, shown.at[shown.row[row]] + 60.0],
+        value=np.r_[np.ones(len(clicks)), 10.0 + 5.0 * (item % 7)].astype(np.float32),
+        type=np.r_[np.zeros(len(clicks)), np.ones(n)].astype(np.int16),
+        types=("click", "play"),
+    )
+    return replace(shop, interactions=events)
+
+
+def test_seconds_watched_teach_a_ranker_in_a_pipeline_and_are_judged_by_their_order(shop):
+    data = watched_shop(shop)
+    config = {"epochs": 2, "factors": 4, "hidden": [8], "batch_size": 64, "validation_users": 0}
+    spec = PipelineSpec.from_dict({
+        "name": "watch",
+        "training": {"labels": {"watch": {"events": ["play"], "within_s": 600.0, "amount": True}}},
+        "model": [{"label": "ranker", "use": "watch_logistic", "config": config}],
+        "query": [{"use": "history"}],
+        "source": [{"use": "popular", "k": 50}],
+        "hydrator": [{"use": "item_counts"}, {"use": "same_category"}],
+        "scorer": [{"use": "blend", "weights": {"item_events": 1.0}}, {"use": "ranker", "when": ["model:ranker"]}],
+    })  # fmt: skip
+    assert parse_toml(dump_toml(spec)).hash == spec.hash
+    fitted = Pipeline(spec).fit(data)
+    rows = training_rows(fitted.runner, data, data.impressions)
+    clicked = rows.label > 0
+    watched, item = rows.labels["watch"][clicked], rows.item[clicked]
+    known = np.isfinite(watched)
+    assert known.mean() > 0.8
+    assert (watched[known] == 10.0 + 5.0 * (item[known] % 7)).mean() > 0.9
+    slates = fitted.runner.run(Requests.of([0, 1], now=float(data.interactions.at.max()) + 1.0, k=3))
+    assert fitted.runner.served_by(slates) == "ranker"
+    found = backtest(spec, replay_split(data), k=5, leaky=False, intervals=20).to_dict()["ranker"]["ranker"]
+    assert 0.0 < found["xauc"] < 1.0
+    assert "log_loss" not in found
+    assert found["shuffled"]["low"] < 0.5 < found["shuffled"]["high"]

@@ -11,8 +11,9 @@ import numpy as np
 from torch import nn
 
 from shortlist.core import registry
-from shortlist.core.errors import SchemaMismatch, StageError
-from shortlist.core.types import Floats, Ints
+from shortlist.core.contracts import FitContext
+from shortlist.core.errors import EmptyTraining, SchemaMismatch, StageError
+from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
 from shortlist.models.neural.blocks.fields.fm import Fm
 from shortlist.models.neural.blocks.fields.mlp import Mlp
@@ -42,7 +43,8 @@ class WatchTask(ClickTask):
 class WatchRanker(FieldRanker):
     """Base of all rankers of watch time. Learned: see `FieldRanker`.
 
-    A label is the seconds that a shown item was watched, 0 where it was not.
+    A label is the seconds that a shown item was watched, 0 where it was not; rows whose label is NaN, because somebody
+    may still be watching, teach nothing.
     """
 
     Config: ClassVar[type[ModelConfig]] = WatchConfig
@@ -53,9 +55,25 @@ class WatchRanker(FieldRanker):
         c, width = self.config, len(fields) * self.config.factors
         return Together([Fm(), Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)])
 
+    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """See `FieldRanker.learn_rows`."""
+        known = np.isfinite(label)
+        self.learn_known(x[known], label[known], group[known], ctx)
+
+    def learn_known(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """As `learn_rows`, with labels that are all known."""
+        super().learn_rows(x, label, group, ctx)
+
+    def _checked(self, label: Floats, group: Array, n: int) -> tuple[Floats, Ints]:
+        if np.isinf(label).any():
+            raise SchemaMismatch("A label is infinite.", hint="A label is the seconds watched, NaN where not known.")
+        if np.isnan(label).all():
+            raise EmptyTraining("No row has a known label.", hint="Take a shorter wait, or older rows.")
+        _, groups = super()._checked(np.nan_to_num(label), group, n)
+        return label, groups
+
     def _refuse_labels(self, label: Floats) -> None:
-        if not np.isfinite(label).all():
-            raise SchemaMismatch("A label is no number.", hint="A label is the seconds watched, 0 for none.")
+        """Any amount will do."""
 
     def _task(self, *args: object, **options: object) -> ClickTask:
         return WatchTask(*args, **options)  # type: ignore[arg-type]

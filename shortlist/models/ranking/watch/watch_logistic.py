@@ -60,11 +60,10 @@ class WatchLogistic(WatchRanker):
     Config: ClassVar[type[ModelConfig]] = Config
     unit_: float
 
-    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
-        """See `FieldRanker.learn_rows`; weights far from one would only change the size of a step."""
-        self._refuse_labels(label)
+    def learn_known(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """See `WatchRanker.learn_known`; weights far from one would only change the size of a step."""
         self.unit_ = float(label[: self._cut(group)].mean()) or 1.0
-        super().learn_rows(x, label / self.unit_, group, ctx)
+        super().learn_known(x, label / self.unit_, group, ctx)
 
     def start_odds(self, label: Floats) -> Any:
         """The log of the mean."""

@@ -53,14 +53,13 @@ class WatchQuantile(WatchRanker):
     cuts_: Floats
     levels_: Floats
 
-    def learn_rows(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
-        """See `FieldRanker.learn_rows`.
+    def learn_known(self, x: Floats, label: Floats, group: Ints, ctx: FitContext) -> None:
+        """See `WatchRanker.learn_known`.
 
         Raises:
             BadConfig: there is no column of that name.
         """
         c = self.config
-        self._refuse_labels(label)
         if c.duration not in self.columns_:
             raise BadConfig(
                 f"There is no column '{c.duration}' that holds the length of items.",
@@ -69,7 +68,7 @@ class WatchQuantile(WatchRanker):
             )
         cut = self._cut(group)
         self._divide(self._lengths(x[:cut]), label[:cut])
-        super().learn_rows(x, self.shares_of(self._lengths(x), label), group, ctx)
+        super().learn_known(x, self.shares_of(self._lengths(x), label), group, ctx)
 
     def shares_of(self, duration: Floats, seconds: Floats) -> Floats:
         """float64[N] in [0, 1], the share of learned views of like items that were shorter; equal ones count half."""

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import BadConfig, SchemaMismatch
+from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch
 from shortlist.core.types import Candidates, Requests
 from shortlist.evaluation.metrics import xauc
 from shortlist.models.ranking.watch.watch_logistic import WatchLogistic
@@ -132,13 +132,27 @@ def test_stopping_looks_at_the_order_of_amounts():
         assert report["best"] == max(entry["figure"] for entry in report["history"])
 
 
+@pytest.mark.parametrize("kind", [WatchLogistic, WatchQuantile])
+def test_what_is_not_known_yet_teaches_nothing(kind):
+    columns, watched, _ = views(600)
+    settings = {**SETTINGS, "epochs": 2, "id_columns": ("topic", "user")}
+    open_ = np.arange(600) % 3 == 0
+    some = {name: column[~open_] for name, column in columns.items()}
+    one = kind(**settings).fit_rows(columns, np.where(open_, np.nan, watched), np.arange(600), CTX)
+    two = kind(**settings).fit_rows(some, watched[~open_], np.arange(600)[~open_], CTX)
+    assert score(one, columns).tolist() == score(two, columns).tolist()
+
+
 def test_bad_input_is_named():
     columns, watched, _ = views(100)
     with pytest.raises(BadConfig, match="length of items"):
         WatchQuantile(**SETTINGS, duration="seconds").fit_rows(columns, watched, np.arange(100), CTX)
     for kind in (WatchLogistic, WatchQuantile):
-        with pytest.raises(SchemaMismatch, match="negative or not a number"):
-            kind(**SETTINGS).fit_rows(columns, np.where(watched > 5, np.nan, watched), np.arange(100), CTX)
+        for bad in (-1.0, np.inf):
+            with pytest.raises(SchemaMismatch, match=r"negative|infinite"):
+                kind(**SETTINGS).fit_rows(columns, np.where(watched > 5, bad, watched), np.arange(100), CTX)
+        with pytest.raises(EmptyTraining, match="known label"):
+            kind(**SETTINGS).fit_rows(columns, np.full(100, np.nan), np.arange(100), CTX)
         nothing = kind(**{**SETTINGS, "epochs": 1}).fit_rows(columns, np.zeros(100), np.arange(100), CTX)
         assert np.isfinite(score(nothing, columns)).all()
     with pytest.raises(SchemaMismatch, match="amounts have no probability"):
