@@ -23,7 +23,7 @@ def rows():
 
 def test_the_page_has_every_area():
     areas = re.findall(r"^## (.+)$", PAGE.read_text(), flags=re.M)
-    assert {"Everywhere", "Click models", "Models that read a past", "Towers", "Sequences"} <= set(areas)
+    assert {"Everywhere", "Click models", "Models that read a past", "Tasks and scenarios", "Towers"} <= set(areas)
     assert len(rows()) > 60
     names = [row[0] for row in rows()]
     assert len(set(names)) == len(names)
