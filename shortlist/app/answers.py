@@ -57,6 +57,7 @@ class Slate:
         next_cursor: where the next page starts, or None.
         unscored: candidates the caller brought that are not in the answer.
         stage_ms: (stage, milliseconds) in running order.
+        without_score: (scorer, candidates it gave no number), of those that left any.
     """
 
     request_id: str
@@ -71,6 +72,7 @@ class Slate:
     unscored: tuple[str, ...] = ()
     experiment: str | None = None
     stage_ms: tuple[tuple[str, float], ...] = ()
+    without_score: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, in the one shape that every door prints."""

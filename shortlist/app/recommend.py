@@ -98,6 +98,7 @@ def answer(
         next_cursor=write_cursor(question, state.bundle, Page(page.now, page.seed, shown)) if more else None,
         unscored=_unscored(question, picks),
         stage_ms=tuple((stage.stage, stage.ms) for stage in stages),
+        without_score=tuple((stage.stage, stage.without_score) for stage in stages if stage.without_score),
     )
     if record:
         made = Made(question, user_id, slate, run, page, history, service.wall())

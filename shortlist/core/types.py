@@ -248,6 +248,8 @@ class StageTrace:
     skipped: bool = False
     dropped: Ints | None = None
     """int64[n], items a filter or selector dropped; recorded for single requests that ask for an explanation."""
+    without_score: int = 0
+    """Rows that a scorer gave no finite score; they sink below all others."""
 
 
 @dataclass(frozen=True, slots=True)

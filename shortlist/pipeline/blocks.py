@@ -70,6 +70,7 @@ def summed(stages: list[StageTrace], most_dropped: int) -> tuple[StageTrace, ...
                 ms=held.ms + stage.ms,
                 failed=held.failed or stage.failed,
                 dropped=dropped,
+                without_score=held.without_score + stage.without_score,
             )
         out[key] = stage
     return tuple(out.values())

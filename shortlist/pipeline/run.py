@@ -161,7 +161,10 @@ class Runner:
             found = self._try(stage, "scorer", partial(stage.score, requests, table), len(table), run)
             if found is not None:
                 table = table.with_columns(checks.columns(stage, found, len(table), scores=True))
-                run.note(stage, "scorer", len(table), len(table), began)
+                # An answer of no number is counted, for it is a ranker's first sign of being broken.
+                score = np.asarray(found["score"]) if "score" in found else np.empty(0)
+                lost = int(np.count_nonzero(~np.isfinite(score)))
+                run.note(stage, "scorer", len(table), len(table), began, without_score=lost)
             else:
                 # What an earlier scorer wrote stands; columns that only this one would have brought stay unknown.
                 absent = [name for name in stage.provides if name not in table.cols]

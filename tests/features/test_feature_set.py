@@ -101,6 +101,16 @@ def test_a_column_that_is_empty_throughout_gives_the_default(columns):
     assert columns.tally["f", "missing"] == 2
 
 
+def test_a_category_nobody_has_met_is_shared_with_nothing_and_none_is_missing(columns):
+    catalogue = {0: {"category": "a"}, 1: {"category": "never met"}, 2: {"category": None}}
+    share = {"kind": "share", "column": "category", "default": -1.0}
+    label = {"kind": "field", "column": "category", "type": "text", "default": "other"}
+    found = columns(share, label, items=[[0, 1, 2]], catalogue=catalogue, past=[[(0, 10.0), (0, 20.0)]])
+    assert found["f"].tolist() == [1.0, 0.0, -1.0]
+    assert found["f1"].tolist() == ["a", "never met", "other"]
+    assert columns.tally["f", "missing"] == columns.tally["f1", "missing"] == 1
+
+
 class Broken:
     def need(self, measures):
         pass

@@ -89,6 +89,23 @@ def test_a_pipeline_worse_than_its_candidates_does_not_replace_the_one_that_serv
     assert first.promoted, "where nothing serves yet, a poor list is better than none, and the report says how poor"
 
 
+@pytest.mark.parametrize("wrong", [np.nan, 0.25], ids=["nan", "constant"])
+def test_a_broken_ranker_is_never_published(tmp_path, monkeypatch, wrong):
+    """The bundle goes out without it, the blend decides, and the report says why."""
+    from shortlist.models.ranking.gbdt import Gbdt
+    from shortlist.pipeline.spec import dump_toml, load_spec
+
+    (tmp_path / "front.toml").write_text(dump_toml(load_spec("home").with_overrides({"model.ranker.min_rows": 5})))
+    data = small_log(n_users=80, n_items=40)
+    sound = job.train(data, [tmp_path / "front.toml"], home=tmp_path / "sound", k=5)
+    assert "ranker" in bundles.load(sound.bundle.path).models
+    monkeypatch.setattr(Gbdt, "score_matrix", lambda self, x: np.full(len(x), wrong))
+    made = job.train(data, [tmp_path / "front.toml"], home=tmp_path / "broken", k=5)
+    assert "ranker" not in bundles.load(made.bundle.path).models
+    assert made.report["pipeline"]["left_out"]["ranker"].startswith("left out: gave ")
+    assert made.report["ranker"] == {}
+
+
 def test_publishing_alone_promotes_nothing(tmp_path):
     made = job.train(small_log(), home=tmp_path, k=5, promotion="none")
     assert not made.promoted

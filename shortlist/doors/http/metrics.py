@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from shortlist.app.counted import Counted
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STAGE_MS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Live(Collector):
+    """Counts that the serving state keeps itself; they fall back to zero when a bundle is changed, as after a start."""
+
+    counts: Sequence[Counted] = ()
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """One line per surface, feature or model, and reason."""
+        family = CounterMetricFamily(
+            "shortlist_unusual_values",
+            "Feature values that were missing, stale, overflowing or failed, rows of scenarios a ranker does not know.",
+            labels=["surface", "name", "reason"],
+        )
+        for one in self.counts:
+            family.add_metric([one.surface, one.name, one.reason], one.values)
+        yield family
 
 
 class Metrics:
@@ -32,6 +53,11 @@ class Metrics:
         self._cold = self._counter("shortlist_cold_slates", "Lists served to unknown users.", "surface")
         self._short = self._counter("shortlist_short_slates", "Lists shorter than asked for.", "surface")
         self._degraded = self._counter("shortlist_degraded", "Parts that failed open.", "part")
+        self._without_score = self._counter(
+            "shortlist_rows_without_score", "Candidates that a scorer gave no finite score.", "surface", "stage"
+        )
+        self._live = Live()
+        self._registry.register(self._live)
         self._waiting = Gauge("shortlist_calls_inside", "Calls running or waiting now.", registry=self._registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -58,9 +84,14 @@ class Metrics:
         """Record how long one stage took."""
         self._stage_ms.labels(surface, stage).observe(ms)
 
-    def text(self, inside: int) -> bytes:
+    def without_score(self, surface: str, stage: str, rows: int) -> None:
+        """Count candidates that a scorer gave no number."""
+        self._without_score.labels(surface, stage).inc(rows)
+
+    def text(self, inside: int, counts: Sequence[Counted] = ()) -> bytes:
         """Everything in Prometheus' text format."""
         self._waiting.set(inside)
+        self._live.counts = counts
         return generate_latest(self._registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

@@ -261,6 +261,8 @@ def test_metrics_count_without_naming_anybody(client, world):
     assert 'shortlist_cold_slates_total{surface="home"} 1.0' in text
     assert 'shortlist_short_slates_total{surface="home"} 1.0' in text
     assert 'shortlist_stage_ms_count{stage="knn",surface="home"} 2.0' in text
+    assert "# TYPE shortlist_unusual_values_total counter" in text
+    assert "# TYPE shortlist_rows_without_score_total counter" in text
     assert "someone-secret" not in text
 
 

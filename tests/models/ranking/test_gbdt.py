@@ -98,3 +98,15 @@ def test_scores_are_those_of_lightgbm(objective, leaves):
     assert (model._bits is None) == (leaves > 64)
     theirs = model._booster.predict(np.column_stack([columns["a"], columns["b"]]), num_threads=1)
     np.testing.assert_allclose(scores(model, **columns), theirs, rtol=1e-14)
+
+
+def test_columns_without_any_known_value_and_endless_numbers_are_harmless():
+    columns, label, group = ranking_rows()
+    n = len(label)
+    void, endless = np.full(n, np.nan), np.where(np.arange(n) % 2, np.inf, 1e308)
+    model = Gbdt(trees=10).fit_rows({**columns, "void": void, "endless": endless}, label, group, CTX)
+    assert model.importance()["void"] == 0.0
+    asked = {**{name: col[:4] for name, col in columns.items()}, "void": np.full(4, np.nan)}
+    found = scores(model, **asked, endless=np.array([np.inf, -np.inf, np.nan, 1.7e308]))
+    assert np.isfinite(found).all()
+    assert np.isfinite(scores(model, **{**asked, "void": np.full(4, 5.0)}, endless=np.full(4, 1e300))).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from shortlist._version import __version__
+from shortlist.app.counted import counted
 from shortlist.app.status import ready
 from shortlist.doors.http import metrics, shapes, wire
 from shortlist.doors.http.describe import described
@@ -31,4 +32,4 @@ async def get_ready(request: Request) -> Response:
 async def get_metrics(request: Request) -> Response:
     """Counters and histograms; no label names a user or an item."""
     door = door_of(request)
-    return Response(door.metrics.text(door.limits.inside), media_type=metrics.CONTENT_TYPE)
+    return Response(door.metrics.text(door.limits.inside, counted(door.service)), media_type=metrics.CONTENT_TYPE)

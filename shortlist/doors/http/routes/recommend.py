@@ -47,4 +47,6 @@ async def ask(request: Request, question: Question) -> Slate:
     door.metrics.slate(found.surface, found.served_by, cold=found.cold_start, short=short, degraded=degraded)
     for stage, ms in found.stage_ms:
         door.metrics.stage(found.surface, stage, ms)
+    for stage, rows in found.without_score:
+        door.metrics.without_score(found.surface, stage, rows)
     return found
