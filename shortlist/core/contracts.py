@@ -132,6 +132,7 @@ class Updatable(Protocol):
         Raises:
             NotFitted: before the first fit.
             BadConfig: its settings rule updates out.
+            BadRow: a time or value is not finite; nothing is applied then.
         """
         ...
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from shortlist.core.errors import BadRow
 from shortlist.core.types import Array
 
 if TYPE_CHECKING:
@@ -93,9 +94,17 @@ def replace(model: Any, **attributes: Any) -> None:
 
 
 def known_only(events: Interactions) -> Interactions:
-    """The events with a user and an item; -1 is unknown and teaches nothing."""
+    """The events with a user and an item; -1 is unknown and teaches nothing.
+
+    Raises:
+        BadRow: one of them has a time or a value that is not finite; it would stay in what is counted for good.
+    """
     good = (events.user >= 0) & (events.item >= 0)
-    return events if good.all() else events.take(good)
+    known = events if good.all() else events.take(good)
+    for name in ("at", "value"):
+        if not np.isfinite(getattr(known, name)).all():
+            raise BadRow(f"An event's {name} is not a finite number.", hint="Leave such events out.", field=name)
+    return known
 
 
 def vocabulary(model: Any, events: Interactions) -> dict[str, int]:

@@ -4,6 +4,7 @@ Never a NaN, never an item twice, never one that does not exist. Logs without an
 Neural models meet only some of the logs here, and the others where slow tests run.
 """
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import MissingExtra, ShortlistError
+from shortlist.core.errors import BadRow, MissingExtra, ShortlistError
 from shortlist.core.types import History, Requests
+from shortlist.data.vocab import Vocab
 from shortlist.testing.models import checked_settings
 from shortlist.testing.worlds import START, dataset_of, requests_for, small_log
 
@@ -86,6 +88,9 @@ ROWS = registry.rows("retriever")
 EASY = [row for row in ROWS if row.extra != "nn"]
 QUICK = ("one_item", "nan_weights")
 """What neural models meet in every run."""
+EVERY = [
+    pytest.param(row, id=row.name, marks=[] if row in EASY else [pytest.mark.slow]) for row in ROWS
+]  # fmt: skip
 BY_VALUE = {"item_knn": {"weight": "value"}, "user_knn": {"weight": "value"}}
 """Models that read values only when told to."""
 
@@ -142,7 +147,7 @@ def test_a_clear_error_or_a_correct_answer(row, name):
             check(model, data, requests_for(data), 7)
 
 
-@pytest.mark.parametrize("row", EASY, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", EVERY)
 def test_more_wanted_than_there_is(row):
     data = small_log()
     model = fitted(row, data)
@@ -150,7 +155,7 @@ def test_more_wanted_than_there_is(row):
     check(model, data, requests_for(data), 10 * data.n_items)
 
 
-@pytest.mark.parametrize("row", EASY, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", EVERY)
 def test_histories_of_unknown_repeated_and_very_many_items(row):
     data = small_log()
     model = fitted(row, data)
@@ -160,8 +165,74 @@ def test_histories_of_unknown_repeated_and_very_many_items(row):
     check(model, data, Requests.of([-1, data.n_users + 3, 0, 1], now=START, history=history), 9)
 
 
+@pytest.mark.parametrize("row", EVERY)
+def test_nothing_of_size_items_times_items_without_a_budget(row):
+    """A catalogue whose square nobody has room for is refused with the remedy, or served from what was sold."""
+    n_items = 40_000
+    rng = np.random.default_rng(0)
+    sold = rng.integers(n_items, size=60)
+    data = dataset_of(
+        [(u, int(i), START + 60.0 * n) for n, (u, i) in enumerate(zip(np.repeat(np.arange(6), 10), sold, strict=True))],
+        n_users=6,
+        n_items=n_items,
+    )
+    tracemalloc.start()
+    try:
+        model = fitted(row, data, **SHORT.get(row.name, {}))
+        if model is not None:
+            check(model, data, requests_for(data), 7)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < n_items**2 / 4
+
+
+def learns(row):
+    try:
+        return hasattr(registry.load(row.name, row.kind), "update")
+    except MissingExtra:
+        return False
+
+
+@pytest.mark.parametrize("row", list(filter(learns, ROWS)), ids=lambda row: row.name)
+def test_events_that_are_broken_are_refused_and_change_nothing(row):
+    data = small_log(n_users=12, n_items=10, events_per_user=6)
+    events = data.interactions.take(np.arange(4))
+    counts = [{}, {"count": "value"}] if row.name == "popularity" else [{}]
+    for config in counts:
+        model = fitted(row, data, **config)
+        before = model.retrieve(requests_for(data), 7)
+        for name, broken in (("at", np.nan), ("at", np.inf), ("value", np.nan)):
+            values = getattr(events, name).copy()
+            values[2] = broken
+            with pytest.raises(BadRow, match=name) as refusal:
+                model.update(replace(events, **{name: values}))
+            assert refusal.value.hint
+        after = model.retrieve(requests_for(data), 7)
+        assert (before.item.tolist(), before.score.tolist()) == (after.item.tolist(), after.score.tolist())
+
+
+@pytest.mark.parametrize("row", list(filter(learns, ROWS)), ids=lambda row: row.name)
+def test_odd_events_leave_lists_correct(row):
+    """Rows that come twice, values below zero, times long ago, a user and an item far beyond the known ones."""
+    data = small_log(n_users=12, n_items=10, events_per_user=6)
+    events = data.interactions.take(np.repeat(np.arange(5), 3))
+    odd = replace(
+        events,
+        value=-events.value,
+        at=np.where(np.arange(15) % 2, -1e9, events.at),
+        user=np.where(np.arange(15) == 4, 500, events.user),
+        item=np.where(np.arange(15) == 4, 300, events.item),
+    )
+    model = fitted(row, data).update(odd)
+    assert (model.n_users_, model.n_items_) == (501, 301)
+    wide = replace(data, items=Vocab(f"i{i}" for i in range(301)))
+    check(model, wide, requests_for(data), 7)
+    check(model, wide, Requests.of([500, -1], now=START, history=History.of([[300, 2], [300]])), 7)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("row", EASY, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_user_with_a_million_events(row):
     data = busy_user(LONGEST)
     model = fitted(row, data, **SHORT.get(row.name, {}))

@@ -28,7 +28,7 @@ from shortlist.models.retrieval._content_links import alike_items, borrow
 from shortlist.models.retrieval._live_links import LiveLinks
 from shortlist.models.retrieval._pair_counts import pair_counts
 from shortlist.models.retrieval._walk_kernels import gather, strongest
-from shortlist.models.updating import Living, settled
+from shortlist.models.updating import Living, known_only, settled
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -193,8 +193,8 @@ class WalkModel(Living, CatalogueModel):
             TooLarge: more links than `max_links`; everything up to the event that was too much is counted.
         """
         self.require_fitted()
-        good = (events.user >= 0) & (events.item >= 0)
-        user, item, at = events.user[good], events.item[good], events.at[good]
+        known = known_only(events)
+        user, item, at = known.user, known.item, known.at
         if len(user) >= MANY_EVENTS and self.config.neighbours is None:
             self._update_many(user, item, at)
             return self

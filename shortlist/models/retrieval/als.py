@@ -34,6 +34,7 @@ from shortlist.models.retrieval._als_kernels import solve_cholesky
 from shortlist.models.retrieval._als_sweeps import Problem, factorise, principal_axes, start_vectors, turn
 from shortlist.models.retrieval._als_update import Users, merged, reached, vectors_of_items
 from shortlist.models.retrieval._compact import Compact, compact_matrix
+from shortlist.models.updating import known_only
 
 
 class Config(ModelConfig):
@@ -135,8 +136,8 @@ class Als(ItemFactorModel):
         self.require_fitted()
         if not hasattr(self, "late_"):
             raise StageError("This model kept no users to learn from.", hint="Fit it with updatable=True.")
-        good = (events.user >= 0) & (events.item >= 0)
-        user, item = events.user[good], events.item[good]
+        known = known_only(events)
+        user, item = known.user, known.item
         if len(user) == 0:
             return self
         n_users, n_items = (max(n, int(ids.max()) + 1) for n, ids in ((self.n_users_, user), (self.n_items_, item)))

@@ -21,6 +21,7 @@ from numba import njit
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from shortlist.core.contracts import FitContext
+from shortlist.core.errors import TooLarge
 from shortlist.core.types import Array, Floats, History, Ints, Requests, offsets_of
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import CatalogueModel, ModelConfig
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+MAX_CATEGORIES = 5_000
+"""Most categories: all pairs of them stand in a table, 200 MB at the fit and 25 MB for each answer."""
 MAX_PAIRS = 4_000_000
 """Most pairs of events worked on at once: about 100 MB."""
 
@@ -78,10 +81,21 @@ class Surprise(CatalogueModel):
     related_: csr_array
 
     def learn(self, data: Dataset, ctx: FitContext) -> None:
-        """Count what follows what between categories, items and clusters."""
+        """Count what follows what between categories, items and clusters.
+
+        Raises:
+            TooLarge: more categories than can be compared with each other.
+        """
         c = self.config
         past = counted_past(data, c.max_events)
         self.category_: Ints = _categories(data, c.category_column)
+        n_categories = int(self.category_.max(initial=-1)) + 1
+        if n_categories > MAX_CATEGORIES:
+            raise TooLarge(
+                f"The column '{c.category_column}' holds {n_categories} labels, more than {MAX_CATEGORIES} categories.",
+                hint="Name a column of broader labels, or set category_column to None to compare items alone.",
+                field="category_column",
+            )
         self.related_ = related_categories(past, self.category_, same=c.same_category)
         links = followers(past, self.n_items_, c.gap_unit_s)
         self.links_ = self._within_related(links)

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
+from shortlist.core.errors import TooLarge
 from shortlist.core.types import History, Requests
 from shortlist.models.retrieval import surprise
 from shortlist.models.retrieval.surprise import Surprise, followers, related_categories, spread_labels
@@ -113,3 +114,12 @@ def test_reasons_add_up_to_the_score():
 def test_one_item_complements_nothing():
     one = dataset_of([(0, 0, 1.0), (1, 0, 2.0)], n_users=2, n_items=1)
     assert len(Surprise().fit(one).retrieve(requests_for(one), 5)) == 0
+
+
+def test_a_label_for_each_item_is_no_category(monkeypatch):
+    monkeypatch.setattr("shortlist.models.retrieval.surprise.MAX_CATEGORIES", 2)
+    data = small_log()
+    with pytest.raises(TooLarge, match="category") as refusal:
+        Surprise(category_column="title").fit(data)
+    assert "None" in refusal.value.hint
+    assert Surprise(category_column=None).fit(data).is_fitted
