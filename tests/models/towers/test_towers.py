@@ -1,5 +1,7 @@
 """What every tower must do; the general contract is checked from the registry."""
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -244,7 +246,8 @@ def test_simplex_pushes_only_negatives_above_its_margin():
     assert objective.options == {"margin": 0.3, "negative_weight": 10.0}
     loss = LOSSES["ccl"](torch.tensor([0.9]), torch.tensor([[0.2, 0.5, -1.0, 0.3]]), **objective.options)
     assert loss.item() == pytest.approx(0.1 + 10.0 * 0.2 / 4)
-    assert SimpleX(loss="gbce", **TINY).loss_options("gbce") == {"calibration": 0.75}
+    binary = SimpleX(loss="gbce", validation_users=0, **TINY).fit(small_log(), CTX)
+    assert binary.loss_options("gbce") == {"calibration": 0.75, "prior": -math.log(binary.n_known_)}
 
 
 def test_fm_retrieval_is_the_sum_of_all_products_between_user_and_item():
