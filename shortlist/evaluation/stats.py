@@ -172,12 +172,61 @@ def bootstrap_auc(
     Raises:
         BadConfig: fewer than 10 draws, a level outside (0, 1), or arrays of different lengths.
     """
+    table = _as_columns(score)
+    _refuse_auc(label, table, cluster, draws, level)
+    return _percentiles(_drawn_auc(label, table, cluster, draws, seed), level)
+
+
+def bootstrap_auc_gain(
+    label: Array, one: Floats, other: Floats, cluster: Ints, *, group: Array | None = None, draws: int = 1000,
+    level: float = 0.95, seed: int = 0,
+) -> tuple[float, float]:  # fmt: skip
+    """Percentile interval of how much more AUC one model has than another on the same rows, in the same draws.
+
+    Args:
+        label: bool or 0/1 [N].
+        one: float[N], or float[N, S] for the mean over S models.
+        other: the same of what it is compared with.
+        cluster: int[N], drawn again with all their rows; within one group each, where there are groups.
+        group: [N], scenarios: then it is the plain mean of the gains within each.
+        draws: resamples of the clusters.
+        level: coverage aimed at.
+        seed: source of the draws.
+
+    Returns:
+        (low, high); NaN if no draw has both classes in every group.
+
+    Raises:
+        BadConfig: fewer than 10 draws, a level outside (0, 1), or arrays of different lengths.
+    """
+    first, second = _as_columns(one), _as_columns(other)
+    _refuse_auc(label, first, cluster, draws, level)
+    _refuse_auc(label, second, cluster, draws, level)
+    place = np.zeros(len(label), np.int64) if group is None else np.unique(group, return_inverse=True)[1]
+    gains = []
+    for number in range(int(place.max(initial=-1)) + 1):
+        rows = place == number
+        mine, own = np.asarray(label)[rows], np.asarray(cluster)[rows]
+        # Clusters of different groups are different people, so every group is drawn by itself.
+        had, have = (_drawn_auc(mine, table[rows], own, draws, seed + number) for table in (second, first))
+        gains.append(have - had)
+    return _percentiles(np.mean(gains, axis=0) if gains else np.empty(0), level)
+
+
+def _as_columns(score: Floats) -> Floats:
+    table = np.asarray(score, np.float64)
+    return table[:, None] if table.ndim == 1 else table
+
+
+def _refuse_auc(label: Array, score: Floats, cluster: Ints, draws: int, level: float) -> None:
     if draws < 10 or not 0.0 < level < 1.0:
         raise BadConfig(f"An interval at level {level} cannot come from {draws} draws.", hint="Use 1000 and 0.95.")
     if not len(label) == len(score) == len(cluster):
         raise BadConfig(f"{len(label)} labels, {len(score)} scores and {len(cluster)} clusters do not belong together.")
-    table = np.asarray(score, np.float64)
-    table = table[:, None] if table.ndim == 1 else table
+
+
+def _drawn_auc(label: Array, table: Floats, cluster: Ints, draws: int, seed: int) -> Floats:
+    """float64[draws], the mean AUC of the columns in each resample; NaN where it has one class only."""
     positive = np.asarray(label) > 0
     _, dense = np.unique(cluster, return_inverse=True)
     models = [_Ranks(positive, table[:, column]) for column in range(table.shape[1])]
@@ -187,7 +236,10 @@ def bootstrap_auc(
         for start in range(0, len(times), step := max(1, CELLS // max(1, len(dense)))):
             weight = times[start : start + step][:, dense]
             drawn.append(np.mean([model.auc(weight) for model in models], axis=0))
-    values = np.concatenate(drawn) if drawn else np.empty(0)
+    return np.concatenate(drawn) if drawn else np.empty(0)
+
+
+def _percentiles(values: Floats, level: float) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")

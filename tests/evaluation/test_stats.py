@@ -8,7 +8,7 @@ import pytest
 from shortlist.core.errors import BadConfig
 from shortlist.evaluation import stats
 from shortlist.evaluation.metrics import auc
-from shortlist.evaluation.stats import bootstrap_auc, bootstrap_intervals, compare_paired
+from shortlist.evaluation.stats import bootstrap_auc, bootstrap_auc_gain, bootstrap_intervals, compare_paired
 
 
 def test_interval_of_a_constant_is_a_point():
@@ -156,3 +156,31 @@ def test_auc_interval_does_not_depend_on_the_block(monkeypatch):
     whole = bootstrap_auc(label, score, user, draws=50)
     monkeypatch.setattr(stats, "CELLS", 200)
     assert bootstrap_auc(label, score, user, draws=50) == pytest.approx(whole)
+
+
+def test_a_paired_gain_is_surer_than_two_intervals():
+    rng = np.random.default_rng(0)
+    n = 1200
+    label = rng.random(n) < 0.4
+    taste = rng.normal(size=n) + label
+    better = taste + 0.3 * label
+    user = np.arange(n) // 3
+    low, high = bootstrap_auc_gain(label, better, taste, user, draws=200)
+    assert 0 < low < high
+    apart = bootstrap_auc(label, taste, user, draws=200)
+    assert high - low < 0.5 * (apart[1] - apart[0])
+    assert bootstrap_auc_gain(label, taste, taste, user, draws=50) == (0.0, 0.0)
+
+
+def test_a_gain_over_groups_is_the_plain_mean():
+    """Group 0 gains everything and is small, group 1 gains nothing and is large."""
+    group = np.r_[np.zeros(40), np.ones(4000)]
+    label = np.arange(4040) % 2
+    rng = np.random.default_rng(0)
+    one = np.where(group == 0, label * 1.0, rng.random(4040))
+    other = np.where(group == 0, -label * 1.0, one)
+    low, high = bootstrap_auc_gain(label, one, other, np.arange(4040), group=group, draws=50)
+    assert low == pytest.approx(0.5)
+    assert high == pytest.approx(0.5)
+    with pytest.raises(BadConfig):
+        bootstrap_auc_gain(label, one[:3], other, np.arange(4040))
