@@ -11,8 +11,8 @@ stars: MovieLens 100K; whether a film got four stars, and of those five: a funne
 ages: MovieLens 1M; whether a film got four stars; scenarios are people under 25, to 34, and older. AUC within each, and
     the plain mean, which is compared with that of `shared_bottom`: one network, a tower per scenario.
 
-Rows at random, 80/10/10: the second part only decides when to stop, and settings were chosen by it (`--valid` prints
-nothing of the third). Twins and models have the same widths, batches and patience. Fits are kept in the folder of
+Rows at random, 80/10/10: the second part only decides when to stop. Settings are a first guess of ordinary sizes: nothing
+was searched. To search, `--valid` prints nothing of the third part. Twins and models have the same widths, batches and patience. Fits are kept in the folder of
 `--keep` and not made again; a stopped fit goes on from its last pass.
 """
 
@@ -51,7 +51,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "ages": {"factors": 16, "hidden": (64, 32), "towers": (16,), "dropout": 0.2, "learning_rate": 1e-3, "epochs": 15,
              "batch_size": 2048, "patience": 2, "vector_reg": 1e-3},
 }  # fmt: skip
-"""Chosen on the rows that stop training."""
+"""A first guess of ordinary sizes, the same for every model of a set; nothing was searched."""
 OWN: Mapping[tuple[str, str], dict[str, Any]] = {("ages", "pepnet"): {"prior_columns": ("user", "item")}}
 """Settings of one model on one set."""
 TWIN = "alone"
