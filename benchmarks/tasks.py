@@ -11,9 +11,9 @@ stars: MovieLens 100K; whether a film got four stars, and of those five: a funne
 ages: MovieLens 1M; whether a film got four stars; scenarios are people under 25, to 34, and older. AUC within each, and
     the plain mean, which is compared with that of `shared_bottom`: one network, a tower per scenario.
 
-Rows at random, 80/10/10: the second part only decides when to stop. Settings are a first guess of ordinary sizes: nothing
-was searched. To search, `--valid` prints nothing of the third part. Twins and models have the same widths, batches and patience. Fits are kept in the folder of
-`--keep` and not made again; a stopped fit goes on from its last pass.
+Rows at random, 80/10/10: the second part only decides when to stop. Settings are a first guess of usual sizes: nothing
+was searched. To search, `--valid` prints nothing of the third part. Twins and models have the same widths, batches and
+patience. Fits are kept in the folder of `--keep` and not made again; a stopped fit goes on from its last pass.
 """
 
 from __future__ import annotations

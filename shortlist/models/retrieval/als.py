@@ -136,8 +136,8 @@ class Als(ItemFactorModel):
         self.require_fitted()
         if not hasattr(self, "late_"):
             raise StageError("This model kept no users to learn from.", hint="Fit it with updatable=True.")
-        known = known_only(events)
-        user, item = known.user, known.item
+        new = known_only(events)
+        user, item = new.user, new.item
         if len(user) == 0:
             return self
         n_users, n_items = (max(n, int(ids.max()) + 1) for n, ids in ((self.n_users_, user), (self.n_items_, item)))
