@@ -8,20 +8,17 @@ answered by the standard pipeline, reached through the registry so that models i
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from shortlist.core.config import Config
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import BadConfig, BundleCorrupt, EmptyTraining, NotFitted, StageError
+from shortlist.core.errors import EmptyTraining, NotFitted, StageError
 from shortlist.core.registry import load as load_row
 from shortlist.core.types import Array, Candidates, Floats, History, Hits, Ints, Requests
-from shortlist.models.arrays import read_state, write_state
+from shortlist.models.saving import Saved
 from shortlist.models.topk import top_k
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ class ModelConfig(Config):
     """Source of randomness; None takes the fit context's."""
 
 
-class Model:
+class Model(Saved):
     """Base of all models.
 
     Subclasses set `Config` and implement `learn(data, ctx)`. Learned attributes end in `_`.
@@ -121,43 +118,6 @@ class Model:
     def __repr__(self) -> str:
         changed = ", ".join(f"{k}={v!r}" for k, v in self.config.model_dump(exclude_defaults=True).items())
         return f"{type(self).__name__}({changed})"
-
-    # --- saving ------------------------------------------------------------------------------------------------------
-
-    def learned(self) -> dict[str, Any]:
-        """Everything that was learned, by attribute name."""
-        return {name: value for name, value in vars(self).items() if name.endswith("_") and not name.startswith("_")}
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write configuration and learned state into a folder, made if needed.
-
-        Raises:
-            NotFitted: nothing to save yet.
-        """
-        self.require_fitted()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(self.config.model_dump(mode="json"), indent=1, sort_keys=True))
-        write_state(folder, self.learned())
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read back what `save` wrote.
-
-        Raises:
-            BundleCorrupt: a file is missing or unreadable.
-        """
-        folder = Path(folder)
-        try:
-            model = cls(**json.loads((folder / "config.json").read_text()))
-        except (OSError, ValueError, TypeError, BadConfig) as error:
-            raise BundleCorrupt(
-                f"The model folder '{folder.name}' has no readable config.json ({type(error).__name__}).",
-                hint="Give the folder that save() wrote; a bundle is checked with: shortlist bundle verify",
-            ) from None
-        for name, value in read_state(folder).items():
-            setattr(model, name, value)
-        return model
 
     # --- the familiar questions, answered by the standard pipeline ---------------------------------------------------
 

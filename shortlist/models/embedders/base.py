@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from shortlist.core.config import Config
-from shortlist.core.errors import BadConfig, BundleCorrupt, NotFitted, StageError
+from shortlist.core.errors import NotFitted, StageError
 from shortlist.core.types import Floats
-from shortlist.models.arrays import read_state, write_state
+from shortlist.models.saving import Saved
 
 
 class EmbedderConfig(Config):
     """Settings common to all embedders."""
 
 
-class Embedder:
+class Embedder(Saved):
     """Texts to vectors. Subclasses set `Config` and implement `encode`, and `fit` if they learn anything.
 
     Learned attributes end in `_` and are what `save` writes.
@@ -32,7 +30,7 @@ class Embedder:
     Config: ClassVar[type[EmbedderConfig]] = EmbedderConfig
     learns: ClassVar[bool] = False
     """Whether `fit` is needed before `encode`."""
-    config: Any
+    noun: ClassVar[str] = "embedder"
 
     def __init__(self, **config: Any) -> None:
         self.config = self.Config.parse(config, where=f"embedder '{type(self).__name__}'")
@@ -58,38 +56,7 @@ class Embedder:
             digest.update(value.tobytes() if hasattr(value, "tobytes") else json.dumps(value).encode())
         return f"{type(self).__name__}-{digest.hexdigest()[:16]}"
 
-    def learned(self) -> dict[str, Any]:
-        """Everything that was learned, by attribute name."""
-        return {name: value for name, value in vars(self).items() if name.endswith("_") and not name.startswith("_")}
-
     def require_fitted(self) -> None:
         """Raises: NotFitted if the embedder learns and has not."""
         if self.learns and not self.learned():
             raise NotFitted(f"{type(self).__name__} is not fitted yet.", hint="Call fit(texts) first.")
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write settings and learned state into a folder, made if needed."""
-        self.require_fitted()
-        path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        (path / "config.json").write_text(json.dumps(self.config.model_dump(mode="json"), indent=1, sort_keys=True))
-        write_state(path, self.learned())
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read back what `save` wrote.
-
-        Raises:
-            BundleCorrupt: a file is missing or unreadable.
-        """
-        path = Path(folder)
-        try:
-            out = cls(**json.loads((path / "config.json").read_text()))
-        except (OSError, ValueError, TypeError, BadConfig) as error:
-            raise BundleCorrupt(
-                f"The embedder folder '{path.name}' has no readable config.json ({type(error).__name__}).",
-                hint="Give the folder that save() wrote; a bundle is checked with: shortlist bundle verify",
-            ) from None
-        for name, value in read_state(path).items():
-            setattr(out, name, value)
-        return out
