@@ -109,14 +109,4 @@ def _some(test: Targets, users: int, seed: int) -> Targets:
     chosen = np.arange(len(test))
     if len(test) > users:
         chosen = np.sort(np.random.default_rng(seed).choice(len(test), users, replace=False))
-    kept = np.zeros(len(test), bool)
-    kept[chosen] = True
-    events = np.repeat(kept, test.truth.lengths)
-    return Targets(
-        test.user[chosen],
-        test.now[chosen],
-        test.history.take(chosen),
-        test.truth.take(chosen),
-        test.value[events],
-        test.rows[events],
-    )
+    return test.take(chosen)

@@ -171,15 +171,7 @@ def _latest_targets(test: Targets, most: int) -> Targets:
     if len(test) <= most:
         return test
     rows = np.sort(np.argsort(test.now, kind="stable")[-most:])
-    chosen = np.repeat(np.isin(np.arange(len(test)), rows), test.truth.lengths)
-    cut = Targets(
-        test.user[rows],
-        test.now[rows],
-        test.history.take(rows),
-        test.truth.take(rows),
-        test.value[chosen],
-        test.rows[chosen],
-    )
+    cut = test.take(rows)
     options = {**test.options, "latest": most}
     Split(test.protocol, options, test.split.data, test.split.train, cut)
     return cut

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shortlist.core.errors import BadConfig, EmptyTraining, LeakDetected, UnknownName
 from shortlist.data.schema import dataset_from_frames
 from shortlist.data.splits import Split, refuse_leak, split
+from shortlist.testing.worlds import small_log
 
 
 def log(rows, **columns):
@@ -363,3 +364,18 @@ def test_cold_items_keep_their_description_and_lose_every_event():
         split(data, "item-cold", min_events=10_000)
     with pytest.raises(BadConfig, match="share"):
         split(data, "item-cold", share=0.7)
+
+
+def test_some_of_what_is_asked_keeps_each_request_with_its_truth():
+    test = split(small_log(n_users=12), "global-time").test
+    rows = np.array([1, 4, 5])
+    some = test.take(rows)
+    assert some.user.tolist() == test.user[rows].tolist()
+    assert some.now.tolist() == test.now[rows].tolist()
+    for place, row in enumerate(rows):
+        assert some.truth.one(place).tolist() == test.truth.one(row).tolist()
+        assert some.history.one(place).tolist() == test.history.one(row).tolist()
+    starts = test.truth.offsets
+    wanted = np.concatenate([test.rows[starts[row] : starts[row + 1]] for row in rows])
+    assert some.rows.tolist() == wanted.tolist()
+    assert len(some.value) == len(wanted)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from shortlist.core import registry
 from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
@@ -56,6 +58,20 @@ class Targets:
     def requests(self, k: int = 10, *, seed: int = 0, surface: str = "home") -> Requests:
         """The test requests with their histories."""
         return Requests.of(self.user, now=self.now, k=k, seed=seed, history=self.history, surface=surface)
+
+    def take(self, chosen: Ints) -> Targets:
+        """The requests of these row numbers, ascending and each once; they belong to no split yet."""
+        kept = np.zeros(len(self), bool)
+        kept[chosen] = True
+        events = np.repeat(kept, self.truth.lengths)
+        return Targets(
+            self.user[chosen],
+            self.now[chosen],
+            self.history.take(chosen),
+            self.truth.take(chosen),
+            self.value[events],
+            self.rows[events],
+        )
 
 
 @dataclass(frozen=True, eq=False)
