@@ -146,6 +146,25 @@ def small_log(n_users: int = 40, n_items: int = 32, events_per_user: int = 12, s
     return Dataset(data.name, data.interactions, data.users, data.items, item_table, user_table, impressions)
 
 
+def popular_log(n_events: int, n_users: int, n_items: int, *, fall: float = 0.1, seed: int = 0) -> Dataset:
+    """Users at random, items by a geometric law of popularity, one event a second, with repeats.
+
+    Cutting it anywhere cuts every user's past at its end, and its popular items move what models keep for many others.
+
+    Args:
+        n_events: rows.
+        n_users: users, drawn evenly.
+        n_items: items; "i0" is the most popular.
+        fall: chance of the first item, and of each next one among those that are left.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    users = rng.integers(n_users, size=n_events)
+    items = np.minimum(rng.geometric(fall, size=n_events) - 1, n_items - 1)
+    rows = [(int(u), int(i), float(n)) for n, (u, i) in enumerate(zip(users, items, strict=True))]
+    return dataset_of(rows, n_users=n_users, n_items=n_items)
+
+
 def greedy_is_wrong() -> tuple[Candidates, np.ndarray, list[int]]:
     """A slate where taking the best by score repeats itself.
 

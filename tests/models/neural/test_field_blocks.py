@@ -30,6 +30,7 @@ from shortlist.models.neural.blocks.fields.token_mixing import TokenMixing
 from shortlist.models.neural.blocks.fields.two_stream import FieldGate, FuseBilinear
 from shortlist.models.neural.blocks.fields.wukong import WukongLayer
 from shortlist.models.neural.fields import Field, Schema
+from tests.models.neural.by_hand import answer, linear, relu, sigmoid, softmax, w
 
 N, F, D = 5, 4, 6
 PAIRS = list(itertools.combinations(range(F), 2))
@@ -38,38 +39,6 @@ PAIRS = list(itertools.combinations(range(F), 2))
 @pytest.fixture
 def x():
     return np.random.default_rng(0).normal(size=(N, F, D))
-
-
-def answer(block, *inputs):
-    """The block's numbers in double precision, every weight drawn anew so that nothing is zero by chance."""
-    generator = torch.Generator().manual_seed(3)
-    block = block.double().eval()
-    with torch.no_grad():
-        for p in block.parameters():
-            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * 0.5)
-        return block(*(torch.from_numpy(each) for each in inputs)).numpy()
-
-
-def w(parameter):
-    return parameter.detach().numpy()
-
-
-def linear(layer, x):
-    y = x @ w(layer.weight).T
-    return y if layer.bias is None else y + w(layer.bias)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def softmax(x, axis):
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
 
 
 def layer_norm(norm, x):

@@ -11,6 +11,7 @@ from shortlist.models.neural.blocks.scenarios.partitioned_norm import EPS, Parti
 from shortlist.models.neural.blocks.scenarios.prior_gate import PriorGate
 from shortlist.models.neural.blocks.scenarios.star import Star
 from shortlist.models.neural.blocks.scenarios.transform import ScaleShift, ScenarioAttention
+from tests.models.neural.by_hand import answer, linear, w
 
 B, H, OUT, S = 7, 5, 3, 4
 SLOT = np.array([0, 2, 1, 1, 0, 3, 2])
@@ -19,25 +20,6 @@ SLOT = np.array([0, 2, 1, 1, 0, 3, 2])
 @pytest.fixture
 def x():
     return np.random.default_rng(0).normal(size=(B, H))
-
-
-def answer(block, *inputs):
-    """The block's numbers in double precision, every weight drawn anew so that nothing is zero by chance."""
-    generator = torch.Generator().manual_seed(3)
-    block = block.double().eval()
-    with torch.no_grad():
-        for p in block.parameters():
-            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * 0.5)
-        return block(*(torch.as_tensor(each) for each in inputs)).numpy()
-
-
-def w(parameter):
-    return parameter.detach().numpy()
-
-
-def linear(layer, x):
-    y = x @ w(layer.weight).T
-    return y if layer.bias is None else y + w(layer.bias)
 
 
 def test_rows_meet_the_matrix_of_their_scenario_both_ways(x):

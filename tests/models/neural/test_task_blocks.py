@@ -12,6 +12,7 @@ from shortlist.models.neural.blocks.tasks.parallel import Layers, Parallel
 from shortlist.models.neural.blocks.tasks.progressive import Level
 from shortlist.models.neural.blocks.tasks.towers import Towers, pick
 from shortlist.models.neural.blocks.tasks.transfer import Transfer
+from tests.models.neural.by_hand import answer, linear, sigmoid, softmax, w
 
 B, H, T = 5, 6, 2
 
@@ -19,29 +20,6 @@ B, H, T = 5, 6, 2
 @pytest.fixture
 def x():
     return np.random.default_rng(0).normal(size=(B, H))
-
-
-def answer(block, *inputs):
-    """The block's numbers in double precision, every weight drawn anew so that nothing is zero by chance."""
-    generator = torch.Generator().manual_seed(3)
-    block = block.double().eval()
-    with torch.no_grad():
-        for p in block.parameters():
-            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64) * 0.5)
-        return block(*(None if each is None else torch.as_tensor(each) for each in inputs))
-
-
-def w(parameter):
-    return parameter.detach().numpy()
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x):
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
 
 
 def perceptron(block, n, x):
@@ -53,8 +31,8 @@ def perceptron(block, n, x):
 
 def test_layers_side_by_side(x):
     block = Layers(3, H, 4)
-    one = answer(block, x).numpy()
-    each = answer(block, np.stack([x, 2 * x, 3 * x], 1)).numpy()
+    one = answer(block, x)
+    each = answer(block, np.stack([x, 2 * x, 3 * x], 1))
     for n in range(3):
         np.testing.assert_allclose(one[:, n], x @ w(block.weight)[n] + w(block.bias).reshape(3, 4)[n])
         np.testing.assert_allclose(each[:, n], (n + 1) * x @ w(block.weight)[n] + w(block.bias).reshape(3, 4)[n])
@@ -63,7 +41,7 @@ def test_layers_side_by_side(x):
 @pytest.mark.parametrize("logit", [False, True])
 def test_perceptrons_side_by_side(x, logit):
     block = Parallel(3, H, (4, 3), dropout=0.9, logit=logit)
-    got = answer(block, x).numpy()
+    got = answer(block, x)
     assert got.shape == ((B, 3) if logit else (B, 3, 3))
     for n in range(3):
         np.testing.assert_allclose(got[:, n], perceptron(block, n, x))
@@ -77,7 +55,7 @@ def test_biases_are_not_taken_for_matrices():
 
 def test_gates_give_shares(x):
     block = Gates(H, 2, 3)
-    got = answer(block, x).numpy()
+    got = answer(block, x)
     logit = (x @ w(block.logit.weight).T).reshape(B, 2, 3)
     np.testing.assert_allclose(got, softmax(logit))
     spread = -(got * np.log(got)).sum(2).mean(0) / np.log(3)
@@ -101,15 +79,15 @@ def test_hidden_experts_leave_at_least_one():
 def test_towers_give_each_row_the_one_of_its_scenario(x):
     block = Towers(H, (4,), T, slots=3)
     slot = np.array([0, 2, 1, 1, 0])
-    got = answer(block, x, slot).numpy()
+    got = answer(block, x, slot)
     for b, t in itertools.product(range(B), range(T)):
         np.testing.assert_allclose(got[b, t], perceptron(block.each, t * 3 + slot[b], x[b]))
     own = np.stack([x, -x], 1)
-    got = answer(block, own, slot).numpy()
+    got = answer(block, own, slot)
     for b, t in itertools.product(range(B), range(T)):
         np.testing.assert_allclose(got[b, t], perceptron(block.each, t * 3 + slot[b], own[b, t]))
     plain = Towers(H, (4,), T)
-    np.testing.assert_allclose(answer(plain, x).numpy()[:, 1], perceptron(plain.each, 1, x))
+    np.testing.assert_allclose(answer(plain, x)[:, 1], perceptron(plain.each, 1, x))
     assert pick(torch.arange(6).view(1, 2, 3), torch.tensor([2])).tolist() == [[2, 5]]
 
 
@@ -153,11 +131,7 @@ def test_a_level_mixes_own_and_shared_experts(x, last):
 
 def test_transfer_weighs_what_came_against_ones_own(x):
     block = Transfer(H)
-    got = answer(block, x, -x).numpy()
-
-    def linear(layer, y):
-        return y @ w(layer.weight).T + w(layer.bias)
-
+    got = answer(block, x, -x)
     both = np.stack([np.maximum(linear(block.hand, x), 0), -x], 1)
     logit = (linear(block.query, both) * linear(block.key, both)).sum(2) / np.sqrt(H)
     np.testing.assert_allclose(got, (softmax(logit)[:, :, None] * linear(block.value, both)).sum(1))

@@ -13,19 +13,11 @@ from shortlist.data.dataset import Dataset
 from shortlist.data.vocab import Vocab
 from shortlist.models.retrieval.rp3beta import Rp3Beta
 from shortlist.models.retrieval.trails import Trails
-from shortlist.testing.worlds import dataset_of, requests_for, small_log
+from shortlist.testing.worlds import dataset_of, popular_log, requests_for, small_log
 
 
-def log(n_events=600, n_users=30, n_items=40, seed=0):
-    """Events in time order, with repeats, so that cutting the log anywhere cuts every user's past at its end."""
-    rng = np.random.default_rng(seed)
-    users = rng.integers(n_users, size=n_events)
-    items = np.minimum(rng.geometric(0.1, size=n_events) - 1, n_items - 1)
-    return dataset_of(
-        [(int(u), int(i), float(t)) for t, (u, i) in enumerate(zip(users, items, strict=True))],
-        n_users=n_users,
-        n_items=n_items,
-    )
+def log():
+    return popular_log(600, 30, 40)
 
 
 def first(data, n):

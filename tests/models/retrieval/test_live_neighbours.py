@@ -14,7 +14,7 @@ from shortlist.models.retrieval.fusion import Fusion
 from shortlist.models.retrieval.item_knn import ItemKnn
 from shortlist.models.retrieval.sar import Sar
 from shortlist.testing.models import UPDATE_CHECKS
-from shortlist.testing.worlds import dataset_of, requests_for
+from shortlist.testing.worlds import dataset_of, popular_log, requests_for
 
 MODELS = {
     "sar": lambda: Sar(neighbours=3, half_life_s=50.0),
@@ -30,16 +30,8 @@ MODELS = {
 }
 
 
-def log(n_events=300, n_users=15, n_items=18):
-    """With repeats, and popular items, so that events move what is kept by many others."""
-    rng = np.random.default_rng(0)
-    users = rng.integers(n_users, size=n_events)
-    items = np.minimum(rng.geometric(0.15, size=n_events) - 1, n_items - 1)
-    return dataset_of(
-        [(int(u), int(i), float(t)) for t, (u, i) in enumerate(zip(users, items, strict=True))],
-        n_users=n_users,
-        n_items=n_items,
-    )
+def log():
+    return popular_log(300, 15, 18, fall=0.15)
 
 
 def part(data, rows):
