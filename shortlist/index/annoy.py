@@ -18,7 +18,8 @@ from pydantic import PositiveInt
 
 from shortlist.core.lazy import import_extra
 from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
+from shortlist.index.structure import IndexConfig
 
 _FILE = "structure.annoy"
 

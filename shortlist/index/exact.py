@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
+from shortlist.index.structure import IndexConfig
 
 
 class ExactConfig(IndexConfig):

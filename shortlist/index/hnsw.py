@@ -19,9 +19,10 @@ from pydantic import Field, PositiveInt
 
 from shortlist.core.lazy import import_extra
 from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
 from shortlist.index.faiss_files import one_thread, read_faiss, rows_of, selector, write_faiss
 from shortlist.index.space import Metric
+from shortlist.index.structure import IndexConfig
 
 
 class HnswConfig(IndexConfig):

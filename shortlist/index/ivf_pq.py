@@ -19,8 +19,9 @@ from pydantic import PositiveFloat, PositiveInt
 
 from shortlist.core.lazy import import_extra
 from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
 from shortlist.index.faiss_files import one_thread, read_faiss, rows_of, selector, write_faiss
+from shortlist.index.structure import IndexConfig
 
 _LEARNABLE = 1024
 """Below this, 256 pieces cannot be learned; the index answers exactly."""

@@ -24,11 +24,12 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from shortlist.core.types import Array, Floats, Hits, Ints
 from shortlist.index.allowed import Allowed
 from shortlist.index.answers import hits_of, replaced
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
 from shortlist.index.blocks import copied, encode, room_for, widened
 from shortlist.index.files import read_array
 from shortlist.index.kmeans import centres_of, nearest_centre
 from shortlist.index.lists import search_few, search_lists
+from shortlist.index.structure import IndexConfig
 from shortlist.index.vectors import VectorStore
 
 _ROOMY = 4096

@@ -1,4 +1,4 @@
-"""Compiled loops shared by the vector indexes: exact scores of given rows, and the best of them in bounded heaps.
+"""Compiled loops shared by the vector indexes: exact scores of given rows, and the best of them.
 
 `finish` is the only place where a number that decides an order is made: each (query, vector) pair by itself, in
 float64, so the answer to a query never depends on what else is in the batch nor on how the candidates were found.
@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from shortlist.core.types import Array
+from shortlist.kernels.heaps import offer, unheap
 
 LARGEST = 1e15
 """Larger coordinates would overflow when squared in float32."""
@@ -82,82 +83,6 @@ def ascending(numbers: Array, below: int) -> Array:
         out, other = other, out
         shift += bits
     return out
-
-
-@njit(cache=True, nogil=True)
-def sink(score: Array, key: Array, n: int) -> None:
-    """Restore a heap of n entries whose root was replaced; the root is the worst: lowest score, then largest key."""
-    at = 0
-    top_score, top_key = score[0], key[0]
-    while True:
-        child = 2 * at + 1
-        if child >= n:
-            break
-        right = child + 1
-        if right < n and (score[right] < score[child] or (score[right] == score[child] and key[right] > key[child])):
-            child = right
-        if score[child] < top_score or (score[child] == top_score and key[child] > top_key):
-            score[at], key[at] = score[child], key[child]
-            at = child
-        else:
-            break
-    score[at], key[at] = top_score, top_key
-
-
-@njit(cache=True, nogil=True)
-def offer(score: Array, key: Array, n: int, limit: int, new_score: float, new_key: int) -> int:
-    """Put one entry into a heap of at most `limit`; returns how many it holds now."""
-    if n < limit:
-        at = n
-        while at > 0:
-            up = (at - 1) // 2
-            if new_score < score[up] or (new_score == score[up] and new_key > key[up]):
-                score[at], key[at] = score[up], key[up]
-                at = up
-            else:
-                break
-        score[at], key[at] = new_score, new_key
-        return n + 1
-    if new_score > score[0] or (new_score == score[0] and new_key < key[0]):
-        score[0], key[0] = new_score, new_key
-        sink(score, key, n)
-    return n
-
-
-@njit(cache=True, nogil=True)
-def unheap(score: Array, key: Array, n: int) -> None:
-    """Turn a heap into a list, best first."""
-    for last in range(n - 1, 0, -1):
-        score[0], score[last] = score[last], score[0]
-        key[0], key[last] = key[last], key[0]
-        sink(score, key, last)
-
-
-@njit(cache=True, nogil=True)
-def keep_highest(score: Array, key: Array, n: int, limit: int) -> None:
-    """Move the `limit` highest of n entries to the front, in no order; `limit` is below n (Hoare's selection)."""
-    low, high = 0, n - 1
-    while low < high:
-        # The middle of three as pivot keeps sorted input from being the worst case.
-        first, middle, last = score[low], score[(low + high) // 2], score[high]
-        pivot = max(min(first, middle), min(max(first, middle), last))
-        i, j = low, high
-        while i <= j:
-            while score[i] > pivot:
-                i += 1
-            while score[j] < pivot:
-                j -= 1
-            if i <= j:
-                score[i], score[j] = score[j], score[i]
-                key[i], key[j] = key[j], key[i]
-                i += 1
-                j -= 1
-        if limit - 1 <= j:
-            high = j
-        elif limit - 1 >= i:
-            low = i
-        else:
-            return
 
 
 # Reassociation lets one pair's sum run in vector lanes; the lanes depend on D alone, so a pair's result never depends

@@ -15,7 +15,8 @@ from numba import njit
 
 from shortlist.core.types import Array
 from shortlist.index.blocks import LANES, WIDTH, block_scores
-from shortlist.index.kernels import finish, keep_highest, offer, unheap
+from shortlist.index.kernels import finish
+from shortlist.kernels.heaps import keep_highest, offer, unheap
 
 _ROOM = 4
 _LARGEST = 32_767
@@ -108,6 +109,31 @@ def _nearest_lists(near: Array, n_lists: int, score: Array, number: Array) -> in
 
 
 @njit(cache=True, nogil=True)
+def _thinned(value: Array, best: Array, held: int, wanted: int) -> np.float32:
+    """Leave the best in front of a full reservoir; what the next ones have to reach."""
+    keep_highest(value, best, held, wanted)
+    bar: np.float32 = value[:wanted].min()
+    return bar
+
+
+@njit(cache=True, nogil=True)
+def _poured(value: Array, best: Array, held: int, wanted: int, out: Array) -> int:
+    """Pour the best of a reservoir out; how many there are."""
+    if held > wanted:
+        keep_highest(value, best, held, wanted)
+        held = wanted
+    for c in range(held):
+        out[c] = best[c]
+    return held
+
+
+@njit(cache=True, nogil=True)
+def _passes(by_id: Array, number: int) -> bool:
+    """Whether a filter lets an id through; what lies beyond its end is hidden."""
+    return number < len(by_id) and by_id[number] != 0
+
+
+@njit(cache=True, nogil=True)
 def _longest_list(start: Array) -> int:
     longest = 0
     for c in range(len(start) - 1):
@@ -173,10 +199,11 @@ def search_lists(
     candidate = np.full((queries.shape[0], wanted), -1, np.int64)
     if filtered:
         for number in range(sealed, len(alive)):
-            tail += alive[number] != 0 and ids[number] < len(by_id) and by_id[ids[number]] != 0
+            tail += alive[number] != 0 and _passes(by_id, ids[number])
         candidate = np.full((queries.shape[0], wanted + tail), -1, np.int64)
     for b in range(queries.shape[0]):
         query, chosen = queries[b], candidate[b]
+        # No function of their own: handing over eight arrays is a fiftieth of the search of a small index.
         unit = whole_numbers(query, step, weight)
         _centre_scores(weight, unit, centres, half, near)
         n_near = _nearest_lists(near, len(half), list_score, list_number)
@@ -198,22 +225,17 @@ def search_lists(
                     number = slot[p]
                     if alive[number] == 0:
                         continue
-                    if filtered and (ids[number] >= len(by_id) or by_id[ids[number]] == 0):
+                    if filtered and not _passes(by_id, ids[number]):
                         continue
                     value[held], best[held] = this, number
                     held += 1
                     if held == room:
-                        keep_highest(value, best, held, wanted)
+                        bar = _thinned(value, best, held, wanted)
                         held = wanted
-                        bar = value[:wanted].min()
-        if held > wanted:
-            keep_highest(value, best, held, wanted)
-            held = wanted
-        for c in range(held):
-            chosen[c] = best[c]
+        held = _poured(value, best, held, wanted, chosen)
         if filtered:
             for number in range(sealed, len(alive)):
-                if alive[number] != 0 and ids[number] < len(by_id) and by_id[ids[number]] != 0:
+                if alive[number] != 0 and _passes(by_id, ids[number]):
                     chosen[held] = number
                     held += 1
     rest = len(alive) if filtered else sealed
@@ -276,14 +298,9 @@ def search_few(
                 value[held], best[held] = this, slot[place[i]]
                 held += 1
                 if held == room:
-                    keep_highest(value, best, held, wanted)
+                    bar = _thinned(value, best, held, wanted)
                     held = wanted
-                    bar = value[:wanted].min()
-        if held > wanted:
-            keep_highest(value, best, held, wanted)
-            held = wanted
-        for c in range(held):
-            chosen[c] = best[c]
+        held = _poured(value, best, held, wanted, chosen)
         for c in range(len(fresh)):
             chosen[held + c] = fresh[c]
     finish(queries, candidate, len(alive), base, late, ids, alive, euclidean, item, score, found)

@@ -21,8 +21,9 @@ import numpy as np
 from pydantic import Field, PositiveFloat
 
 from shortlist.core.types import Array, Floats, Ints
-from shortlist.index.base import IndexConfig, VectorIndex
+from shortlist.index.base import VectorIndex
 from shortlist.index.kmeans import centres_of, nearest_centre
+from shortlist.index.structure import IndexConfig
 
 _FILE = "lists.npz"
 _BLOCK = 8192

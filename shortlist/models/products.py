@@ -20,8 +20,8 @@ import numpy as np
 from numba import njit
 
 from shortlist.core.types import Array, Floats, History, Ints
+from shortlist.kernels.heaps import kth_highest, offer, unheap
 from shortlist.models.dense import dot
-from shortlist.models.heaps import kth_highest, offer, unheap
 from shortlist.models.parallel import in_ranges, one_blas_thread
 
 REQUESTS = 2048

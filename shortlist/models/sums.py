@@ -17,8 +17,8 @@ from numba import njit
 
 from shortlist.core.errors import StageError
 from shortlist.core.types import Array, Floats, History, Hits, Ints, Requests
+from shortlist.kernels.heaps import offer, unheap
 from shortlist.models.base import CatalogueModel
-from shortlist.models.heaps import offer, unheap
 from shortlist.models.parallel import in_ranges
 from shortlist.models.topk import STRIP, as_hits, joined, threads_for
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from shortlist.core.types import Array, Floats, History, Hits, Ints, Requests, offsets_of
-from shortlist.models.heaps import offer, unheap
+from shortlist.kernels.heaps import offer, unheap
 from shortlist.models.parallel import cores
 
 MAX_CELLS = 4_000_000

@@ -3,33 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.index.exact import Exact
-from shortlist.index.kernels import ascending, keep_highest, offer, unheap
+from shortlist.index.kernels import ascending
 from shortlist.index.tiled import tiled_candidates
 from shortlist.index.vectors import VectorStore
-
-scores = st.lists(st.integers(-5, 5), min_size=1, max_size=60)
-
-
-@settings(deadline=None)
-@given(scores, st.integers(1, 70))
-def test_a_heap_is_the_start_of_the_sorted_list(values, limit):
-    score, key = np.empty(limit), np.empty(limit, np.int64)
-    held = 0
-    for number, value in enumerate(values):
-        held = offer(score, key, held, limit, float(value), number)
-    unheap(score, key, held)
-    best = sorted(range(len(values)), key=lambda i: (-values[i], i))[:limit]
-    assert key[:held].tolist() == best
-
-
-@settings(deadline=None)
-@given(scores, st.data())
-def test_selection_keeps_the_highest_with_their_keys(values, data):
-    limit = data.draw(st.integers(1, max(1, len(values) - 1)))
-    score, key = np.array(values, np.float32), np.arange(len(values))
-    keep_highest(score, key, len(values), limit)
-    assert sorted(score[:limit]) == sorted(values, reverse=True)[:limit][::-1]
-    assert all(values[k] == s for k, s in zip(key, score, strict=True))
 
 
 def test_tiles_vouch_only_for_what_they_are_sure_of():

@@ -1,7 +1,8 @@
 """Bounded heaps of (score, item): the compiled form of the one order, score first, then the smaller item.
 
 `core/order.py` orders whole tables; a list of k out of a whole catalogue is cut while it is scanned, and these loops do
-that by the same rule. Scores are finite here: callers leave out what is not. Cost: log k per accepted entry.
+that by the same rule. Scores are finite here: callers leave out what is not. Where many candidates are wanted and their
+order is not, selection takes the place of a heap. Cost: log k per accepted entry; selection is linear.
 """
 
 from __future__ import annotations
@@ -87,3 +88,30 @@ def kth_highest(values: Array, n: int, k: int) -> Any:
         else:
             break
     return values[k - 1]
+
+
+@njit(cache=True, nogil=True)
+def keep_highest(score: Array, item: Array, n: int, limit: int) -> None:
+    """Move the `limit` highest of n entries to the front, in no order; `limit` is below n (Hoare's selection)."""
+    low, high = 0, n - 1
+    while low < high:
+        # The middle of three as pivot keeps sorted input from being the worst case.
+        first, middle, last = score[low], score[(low + high) // 2], score[high]
+        pivot = max(min(first, middle), min(max(first, middle), last))
+        i, j = low, high
+        while i <= j:
+            while score[i] > pivot:
+                i += 1
+            while score[j] < pivot:
+                j -= 1
+            if i <= j:
+                score[i], score[j] = score[j], score[i]
+                item[i], item[j] = item[j], item[i]
+                i += 1
+                j -= 1
+        if limit - 1 <= j:
+            high = j
+        elif limit - 1 >= i:
+            low = i
+        else:
+            return

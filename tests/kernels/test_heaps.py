@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.core.order import keep_best
-from shortlist.models.heaps import kth_highest, offer, unheap
+from shortlist.kernels.heaps import keep_highest, kth_highest, offer, unheap
 
 
 @settings(deadline=None)
@@ -24,3 +24,13 @@ def test_a_heap_keeps_what_the_one_order_keeps(scores, k, random):
 def test_kth_highest_is_that_of_a_sort(values, data):
     k = data.draw(st.integers(1, len(values)))
     assert kth_highest(np.array(values), len(values), k) == sorted(values, reverse=True)[k - 1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=60), st.data())
+def test_selection_keeps_the_highest_with_their_keys(values, data):
+    limit = data.draw(st.integers(1, max(1, len(values) - 1)))
+    score, key = np.array(values, np.float32), np.arange(len(values))
+    keep_highest(score, key, len(values), limit)
+    assert sorted(score[:limit]) == sorted(values, reverse=True)[:limit][::-1]
+    assert all(values[k] == s for k, s in zip(key, score, strict=True))
