@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -64,16 +65,19 @@ def _work(
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     # Spawning hands over the very memory of the network; each process needs weights of its own.
     module = copy.deepcopy(module)
-    try:
-        report = train(
-            module, task, _own_budget(config, world), ctx, epochs=epochs, validate=validate, checkpoint=checkpoint,
-            part=(rank, world),
-        )  # fmt: skip
-        if rank == 0:
-            write_weights(Path(folder) / "weights.safetensors", module.state_dict())
-            (Path(folder) / "report.json").write_text(json.dumps(vars(report)))
-    finally:
-        distributed.destroy_process_group()
+    report = train(
+        module, task, _own_budget(config, world), ctx, epochs=epochs, validate=validate, checkpoint=checkpoint,
+        part=(rank, world),
+    )  # fmt: skip
+    if rank == 0:
+        write_weights(Path(folder) / "weights.safetensors", module.state_dict())
+        (Path(folder) / "report.json").write_text(json.dumps(vars(report)))
+    distributed.barrier()
+    # Everything is written. Taking the group down, or leaving by way of the interpreter, now and then meets a thread of
+    # gloo that is still running, and the C++ runtime then aborts a process that had done its work.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _own_budget(config: TrainingConfig, world: int) -> TrainingConfig:
