@@ -14,7 +14,7 @@ from shortlist.evaluation.metrics import auc
 from shortlist.models.neural.blocks.tasks.transfer import Calibrator
 from shortlist.models.neural.fields import Schema
 from shortlist.models.ranking.tasks.aitm import Aitm
-from shortlist.models.ranking.tasks.base import conditional, names
+from shortlist.models.ranking.tasks.base import TaskRanker, conditional, names
 from shortlist.models.ranking.tasks.esm2 import Esm2
 from shortlist.models.ranking.tasks.esmm import Esmm
 from shortlist.models.ranking.tasks.mmoe import Mmoe
@@ -71,10 +71,22 @@ def test_no_two_heads_are_swapped(name):
         assert auc(labels["click"], found[:, 0]) > 0.9
         assert auc(labels["purchase"][clicked], (found[:, -1] / found[:, 0])[clicked]) > 0.85
         assert auc(labels["click"], columns["b"]) < 0.6
+        if name == "esm2":
+            basket = (found[:, 1] / found[:, 0])[clicked]
+            assert auc(labels["basket"][clicked], basket) > 0.85
+            assert abs(auc(labels["purchase"][clicked], basket) - 0.5) < 0.1
     else:
         for head, column in enumerate(("a", "b")):
             assert abs(np.corrcoef(found[:, head], columns[column])[0, 1]) > 0.7
             assert abs(np.corrcoef(found[:, 1 - head], columns[column])[0, 1]) < 0.2
+
+
+def test_every_ranker_of_several_tasks_is_asked_whether_its_heads_are_swapped():
+    """Here and in the room of scenarios, where a test of that name goes through all rows too."""
+    known = registry.rows("ranker")
+    several = {row.name for row in known if issubclass(registry.load(row.name, "ranker"), TaskRanker)}
+    assert several == {row.name for row in known if ".tasks." in row.target or ".scenarios." in row.target}
+    assert {"shared_bottom", "omoe", "mmoe", "ple", "esmm", "esm2", "aitm", "star", "pepnet"} <= several
 
 
 def test_the_order_in_which_labels_arrive_does_not_matter():
