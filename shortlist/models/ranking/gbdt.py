@@ -97,6 +97,9 @@ class Gbdt(Ranker):
         by_place = told if examined and c.objective == "lambdarank" else None
         train = self._dataset(x[:cut], label[:cut], starts[starts < cut], place=by_place)
         parameters = self._parameters(ctx)
+        if c.objective == "binary" and ((label > 0) & (label < 1)).any():
+            # LightGBM's `binary` takes every label above 0 for a 1.
+            parameters |= {"objective": "cross_entropy", "metric": "cross_entropy"}
         looks = None
         if examined and c.objective == "binary":
             assert told is not None

@@ -110,3 +110,15 @@ def test_columns_without_any_known_value_and_endless_numbers_are_harmless():
     found = scores(model, **asked, endless=np.array([np.inf, -np.inf, np.nan, 1.7e308]))
     assert np.isfinite(found).all()
     assert np.isfinite(scores(model, **{**asked, "void": np.full(4, 5.0)}, endless=np.full(4, 1e300))).all()
+
+
+def test_labels_between_no_and_yes_are_chances():
+    """A teacher's chances teach chances: LightGBM's own log loss would take each of them for a click."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    chance = 1 / (1 + np.exp(-x))
+    for more in ({}, {"early_stopping": 5}):
+        model = Gbdt(leaves=4, trees=60, **more).fit_rows({"x": x}, chance, np.arange(4000))
+        found = model.score_matrix(x[:, None])
+        assert np.corrcoef(found, chance)[0, 1] > 0.99
+        assert np.abs(found - chance).mean() < 0.06
