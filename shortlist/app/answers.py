@@ -58,6 +58,7 @@ class Slate:
         unscored: candidates the caller brought that are not in the answer.
         stage_ms: (stage, milliseconds) in running order.
         without_score: (scorer, candidates it gave no number), of those that left any.
+        over_cap: (scorer, candidates that its cap kept from being scored), likewise.
     """
 
     request_id: str
@@ -73,6 +74,7 @@ class Slate:
     experiment: str | None = None
     stage_ms: tuple[tuple[str, float], ...] = ()
     without_score: tuple[tuple[str, int], ...] = ()
+    over_cap: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, in the one shape that every door prints."""

@@ -99,6 +99,9 @@ def answer(
         unscored=_unscored(question, picks),
         stage_ms=tuple((stage.stage, stage.ms) for stage in stages),
         without_score=tuple((stage.stage, stage.without_score) for stage in stages if stage.without_score),
+        over_cap=tuple(
+            (s.stage, s.rows_in - s.rows_out) for s in stages if s.kind == "scorer" and s.rows_in > s.rows_out
+        ),
     )
     if record:
         made = Made(question, user_id, slate, run, page, history, service.wall())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from shortlist.app.clock import Clock
 from shortlist.app.recorder import Recorder
 from shortlist.app.state import State
-from shortlist.app.warm import try_out
+from shortlist.app.warm import priced, try_out
 from shortlist.core.errors import BadSpec, BundleMismatch, Conflict, NoBundle
 from shortlist.core.settings import Settings
 from shortlist.core.settings import settings as read_settings
@@ -202,7 +202,7 @@ class Service:
             self._replay(state)
             if isinstance(state.features, PublishedState):
                 state.features.publish_all()
-            state.troubles = try_out(state)
+            state.troubles, state.costs = try_out(state), priced(state)
             if self._is_warm:
                 state.learning.prepare()
             if before is not None:

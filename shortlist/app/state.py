@@ -27,6 +27,7 @@ from shortlist.features.state import FeatureState
 from shortlist.features.stored import PublishedState
 from shortlist.index.text import TextIndex
 from shortlist.pipeline.build import build
+from shortlist.pipeline.costs import ScorerCost
 from shortlist.pipeline.run import Runner
 from shortlist.pipeline.spec import PipelineSpec, StageSpec
 from shortlist.pipeline.stages.base import World
@@ -59,6 +60,7 @@ class State:
         runners: by surface.
         seq: place in the event log up to which events are folded in.
         troubles: what failed when the state was tried out, and is survived in serving (see `warm`).
+        costs: what scoring takes on this machine, by surface and scorer.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class State:
         self.clock = clock
         self.seq = 0
         self.troubles: tuple[str, ...] = ()
+        self.costs: tuple[ScorerCost, ...] = ()
         self.n_events = np.bincount(data.interactions.user, minlength=data.n_users).tolist()
         self._orphans: dict[str, list[tuple[int, float, str, float]]] = {}
         self._n_orphans = 0

@@ -8,6 +8,7 @@ from shortlist.core.errors import NoBundle
 
 if TYPE_CHECKING:
     from shortlist.app.service import Service
+    from shortlist.pipeline.costs import ScorerCost
 
 
 def ready(service: Service) -> dict[str, Any]:
@@ -29,12 +30,20 @@ def ready(service: Service) -> dict[str, Any]:
     }
 
 
+def costs(service: Service) -> tuple[ScorerCost, ...]:
+    """What scoring took on this machine when the bundle was loaded; nothing before there is one."""
+    return service.state.costs if service.serves else ()
+
+
 def surfaces(service: Service) -> dict[str, Any]:
-    """`{surfaces: [{name, pipeline, hash, k, stages}]}` in the order of their names.
+    """`{surfaces: [{name, pipeline, hash, k, stages, costs}]}` in the order of their names.
+
+    `costs` says what each scorer with a model took for one request's candidates when the bundle was loaded here.
 
     Raises:
         NoBundle: nothing is served yet.
     """
+    state = service.state
     return {
         "surfaces": [
             {
@@ -47,7 +56,8 @@ def surfaces(service: Service) -> dict[str, Any]:
                     for section, stages in runner.stages.items()
                     for stage in stages
                 ],
+                "costs": [cost.to_dict() for cost in state.costs if cost.surface == surface],
             }
-            for surface, runner in service.state.runners.items()
+            for surface, runner in state.runners.items()
         ]
     }

@@ -4,7 +4,8 @@ What is compiled at its first call takes longer than a stage that waits may take
 with defaults, and so would those that arrive while it is compiled. Here such stages get `PATIENCE_S` instead of their
 budget. What serving survives (an optional stage fails, a store is down and the popular items stand in) is survived here
 as well and only told; what no stand-in mends, a stage that breaks its contract, refuses the bundle, because the one
-before can still answer.
+before can still answer. What scoring takes here is measured as well and held against the budgets; it is told, and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from shortlist.app.reasons import reasons_of
 from shortlist.core.errors import BundleMismatch, DeadlineExceeded, DependencyError, ShortlistError, StageError
 from shortlist.core.types import History, Requests
+from shortlist.pipeline.costs import ScorerCost, measure
 
 if TYPE_CHECKING:
     from shortlist.app.state import State
@@ -56,6 +58,19 @@ def try_out(state: State) -> tuple[str, ...]:
         except ShortlistError as error:
             troubles[f"{surface}: stand-in: {error.code}"] = None
     return tuple(troubles)
+
+
+def priced(state: State) -> tuple[ScorerCost, ...]:
+    """What scoring takes on this machine, for the users with most events; no list depends on it.
+
+    A state that has been tried out is measured, so that nothing is compiled any more.
+    """
+    costs: list[ScorerCost] = []
+    most_active = np.argsort(-np.array(state.n_events, np.int64), kind="stable")[:KNOWN].tolist()
+    for surface, runner in state.runners.items():
+        requests = Requests.of([-1, *most_active], now=state.clock.now(), k=runner.spec.k, surface=surface)
+        costs += measure(surface, runner, requests)
+    return tuple(costs)
 
 
 def _questions(state: State, surface: str) -> Iterator[Requests]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shortlist.app.state import State
 
 
-DROPPING = ("filter", "early", "merge", "selector", "reranker")
+DROPPING = ("filter", "early", "merge", "scorer", "selector", "reranker")
 """Kinds of stages that leave rows out."""
 
 

@@ -20,7 +20,7 @@ from shortlist.bundles.active import (
 )
 from shortlist.bundles.load import Bundle, load
 from shortlist.bundles.manifests import BundleRef, Manifest
-from shortlist.bundles.publish import publish
+from shortlist.bundles.publish import as_served, publish
 from shortlist.bundles.verify import verify
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "BundleInfo",
     "BundleRef",
     "Manifest",
+    "as_served",
     "current",
     "list_bundles",
     "load",

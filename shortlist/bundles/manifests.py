@@ -95,6 +95,25 @@ class PipelineEntry(Part):
     """Hash of the spec as resolved by the release that published it."""
 
 
+class CostEntry(Part):
+    """What one scorer took when the bundle was published, on the machine that did."""
+
+    surface: str
+    """Whose pipeline."""
+    stage: str
+    """Name of the scorer."""
+    rows: int
+    """Candidates of one request that it scored."""
+    ms: float
+    """Wall milliseconds, median."""
+    budget_ms: float
+    """What it may take."""
+    most: int | None = None
+    """Rows of a request that are scored at most, or None."""
+    affords: int | None = None
+    """Rows that the budget affords, where it is exceeded."""
+
+
 class Manifest(Part):
     """What a bundle is made of."""
 
@@ -120,6 +139,8 @@ class Manifest(Part):
     """Split protocol behind `metrics`."""
     tags: dict[str, str]
     """Anything people want to find it by."""
+    costs: tuple[CostEntry, ...] = ()
+    """What scoring costs; absent in bundles from before it was measured, and where no scorer has a model."""
     files: tuple[FileEntry, ...]
     """Every file but the manifest, sorted by path."""
 

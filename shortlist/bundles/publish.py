@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -42,7 +43,7 @@ from shortlist.core.registry import rows
 from shortlist.data.aside import sync_folder
 from shortlist.data.dataset import Dataset
 from shortlist.data.io import save_dataset
-from shortlist.models.ranking._served import ServedRanker, write_served
+from shortlist.models.ranking._served import ServedRanker, load_served, write_served
 
 MODEL_KINDS = ("retriever", "ranker")
 ORPHAN_AFTER_S = 86_400.0
@@ -66,7 +67,8 @@ def publish(
         root: folder of all bundles; made if needed.
         data: what a server starts from, and the vocabularies of everything else.
         models: fitted models by label; each one's class has a registry row.
-        specs: pipeline specs by surface, as objects or TOML text.
+        specs: pipeline specs by surface, as objects or TOML text. A scorer above its budget is logged, and where its
+            settings say so its cap is written into the published spec.
         metrics: measured before publication, finite numbers.
         seed: of the training run.
         protocol: id of the split behind `metrics`.
@@ -94,6 +96,8 @@ def publish(
         entries = {label: _write_model(work, label, model, data) for label, model in models.items()}
         specs = {surface: _as_spec(surface, spec) for surface, spec in specs.items()}
         load_row("save", "model_index")(models, specs.values(), work / "models")
+        served = {label: _as_served(work / "models", label, entries[label], model) for label, model in models.items()}
+        specs, costs = load_row("fix", "scorer_costs")(specs, data, served)
         pipelines = {surface: _write_spec(work, surface, spec, entries) for surface, spec in specs.items()}
         files = [_entry(name, path) for name, path in sorted(walk(work))]
         created_at = time.time()
@@ -108,6 +112,7 @@ def publish(
             "seed": seed,
             "protocol": protocol,
             "tags": dict(tags or {}),
+            **({"costs": [cost.to_dict() for cost in costs]} if costs else {}),
             "files": [entry.model_dump(mode="json") for entry in files],
         }
         return _make_visible(root, work, values, created_at)
@@ -118,6 +123,25 @@ def publish(
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def as_served(models: Mapping[str, Any]) -> dict[str, Any]:
+    """Fitted models by label, rankers as a server will run them.
+
+    Raises:
+        OperatorError: a model has no registry row. NotFitted: it has nothing to save.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        out = {}
+        for label, model in models.items():
+            kind, row = _row_of(model, label)
+            out[label] = model
+            if kind == "ranker":
+                folder = Path(name) / label
+                model.save(folder)
+                write_served(model, folder)
+                out[label] = load_served(row, folder) or model
+        return out
 
 
 # --- private: the parts -----------------------------------------------------------------------------------------------
@@ -149,6 +173,11 @@ def _write_model(work: Path, label: str, model: Any, data: Dataset) -> ModelEntr
     check_vocab(data.users, entry.users, what=f"model '{label}'", ids="user")
     check_vocab(data.items, entry.items, what=f"model '{label}'", ids="item")
     return entry
+
+
+def _as_served(folder: Path, label: str, entry: ModelEntry, model: Any) -> Any:
+    """What a server will make of a model that has been written."""
+    return (load_served(entry.name, folder / label) if entry.kind == "ranker" else None) or model
 
 
 def _row_of(model: Any, label: str) -> tuple[str, str]:

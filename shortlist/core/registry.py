@@ -293,6 +293,7 @@ ROWS: tuple[Row, ...] = (
     Row("scorer", "blend", "shortlist.pipeline.stages.scorers.blend:Blend", "a weighted sum of columns"),
     Row("scorer", "first_score", "shortlist.pipeline.stages.scorers.first_score:FirstScore", "the first source's score, then the next one's, in tiers"),
     Row("scorer", "ranker", "shortlist.pipeline.stages.scorers.ranker:RankerScorer", "the score of a fitted ranker"),
+    Row("scorer_costs", "fix", "shortlist.pipeline.costs:fixed", "what scoring costs, and caps where specs ask for them"),
     Row("selector", "top", "shortlist.pipeline.stages.selectors.top:Top", "the best by score, and a reserve for rerankers"),
     Row("source", "content", "shortlist.pipeline.stages.sources.content:ContentSource", "items like those the user had"),
     Row("source", "model", "shortlist.pipeline.stages.sources.model:ModelSource", "the best of any fitted retriever"),

@@ -1,4 +1,4 @@
-"""From a dataset to a published, measured bundle: judge on the past, fit on everything, publish, promote.
+"""From a dataset to a published, measured bundle: fit on everything, judge on the past, publish, promote.
 
 The figures that go with a bundle come from the same pipeline fitted without what it is asked; the models that serve are
 then fitted on all of it. A pipeline that does worse than its own candidates by more than chance does not replace the
@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from shortlist.bundles import BundleRef, current, promote, publish
+from shortlist.bundles import BundleRef, as_served, current, promote, publish
 from shortlist.bundles.track import mark_production, record_run
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadSpec, StoreUnavailable
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, split
 from shortlist.evaluation.backtest import Backtest, backtest, replay_split
+from shortlist.pipeline.costs import asks_for_cap, fixed
 from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.spec import PipelineSpec
 
 if TYPE_CHECKING:
     from shortlist.stores.base import Ledger
@@ -58,7 +60,9 @@ class Trained:
     refused: str = ""
 
 
-def judge(data: Dataset, pipeline: str | Path = "home", *, k: int = 10, seed: int = 0, threads: int = 2) -> Backtest:
+def judge(
+    data: Dataset, pipeline: PipelineSpec | str | Path = "home", *, k: int = 10, seed: int = 0, threads: int = 2
+) -> Backtest:
     """Replay the end of the log through a pipeline that has not seen it.
 
     Data with logged impressions is cut at a moment and every later impression is asked at its own time; other data is
@@ -127,7 +131,7 @@ def train(
     progress: Progress = quiet,
     ledger: Ledger | None = None,
 ) -> Trained:
-    """Judge the first pipeline, fit all of them on everything, publish a bundle and promote it.
+    """Fit all pipelines on everything, judge the first one on the past, publish a bundle and promote it.
 
     Args:
         data: what to learn from.
@@ -149,26 +153,30 @@ def train(
     began = time.time()
     _check_writable(home)
     steps = 3 + len(pipelines)
-    progress(0, steps, f"replay {pipelines[0]}")
-    judged = judge(data, pipelines[0], k=k, seed=seed, threads=threads)
     fitted = fit_pipelines(
         data,
         pipelines,
         seed=seed,
         threads=threads,
-        progress=lambda i, n, what: progress(1 + i, steps, what or "publish"),
+        progress=lambda i, n, what: progress(i, steps, what or f"replay {pipelines[0]}"),
         ledger=ledger,
     )
     models: dict[str, Any] = {}
     for pipe in fitted.values():
         models |= pipe.models
+    specs = {surface: pipe.spec for surface, pipe in fitted.items()}
+    if any(asks_for_cap(spec) for spec in specs.values()):
+        # Before the replay, so that its figures are those of the lists that will be served.
+        specs, _ = fixed(specs, data, as_served(models))
+    judged = judge(data, next(iter(specs.values())), k=k, seed=seed, threads=threads)
+    progress(len(pipelines) + 1, steps, "publish")
     report = judged.to_dict()
     figures = _figures(report)
     bundle = publish(
         home / "bundles",
         data=data,
         models=models,
-        specs={surface: pipe.spec for surface, pipe in fitted.items()},
+        specs=specs,
         metrics=figures,
         seed=seed,
         protocol=report["protocol"],

@@ -144,6 +144,10 @@ class Runner:
         names = [s.name for s in self.stages["scorer"] if "score" in s.provides and s.name not in failed]
         return names[-1] if names else "none"
 
+    def stage(self, name: str) -> Any:
+        """The built stage of that name."""
+        return next(stage for stages in self.stages.values() for stage in stages if stage.name == name)
+
     def close(self) -> None:
         """Let go of the threads of stages that wait."""
         for bulkhead in self._bulkheads.values():
@@ -157,18 +161,7 @@ class Runner:
         if until == "scorer":
             return requests, self._slates(table, np.ones(len(table)))
         for stage in self._active("scorer", run):
-            began = perf_counter()
-            found = self._try(stage, "scorer", partial(stage.score, requests, table), len(table), run)
-            if found is not None:
-                table = table.with_columns(checks.columns(stage, found, len(table), scores=True))
-                # An answer of no number is counted, for it is a ranker's first sign of being broken.
-                score = np.asarray(found["score"]) if "score" in found else np.empty(0)
-                lost = int(np.count_nonzero(~np.isfinite(score)))
-                run.note(stage, "scorer", len(table), len(table), began, without_score=lost)
-            else:
-                # What an earlier scorer wrote stands; columns that only this one would have brought stay unknown.
-                absent = [name for name in stage.provides if name not in table.cols]
-                table = table.with_columns({name: np.full(len(table), np.nan) for name in absent})
+            table = self._score(stage, requests, table, run)
         propensity = np.ones(len(table))
         for section in ("selector", "reranker"):
             for stage in self._active(section, run):
@@ -306,6 +299,25 @@ class Runner:
             table = table.take(keep)
         run.note(stage, "filter", n, kept, began, dropped=dropped)
         return table
+
+    def _score(self, stage: Any, requests: Requests, table: Candidates, run: _Run) -> Candidates:
+        began, n = perf_counter(), len(table)
+        kept = stage.cut(requests, table) if hasattr(stage, "cut") else None
+        scored = table if kept is None else table.take(kept)
+        found = self._try(stage, "scorer", partial(stage.score, requests, scored), n, run)
+        if found is None:
+            # What an earlier scorer wrote stands; columns that only this one would have brought stay unknown.
+            absent = [name for name in stage.provides if name not in table.cols]
+            return table.with_columns({name: np.full(n, np.nan) for name in absent})
+        found = checks.columns(stage, found, len(scored), scores=True)
+        # An answer of no number is counted, for it is a ranker's first sign of being broken.
+        score = np.asarray(found["score"]) if "score" in found else np.empty(0)
+        lost = int(np.count_nonzero(~np.isfinite(score)))
+        dropped = None
+        if run.explain and kept is not None:
+            dropped = table.item[np.setdiff1d(np.arange(n), kept)][:MAX_DROPPED]
+        run.note(stage, "scorer", n, len(scored), began, without_score=lost, dropped=dropped)
+        return scored.with_columns(found)
 
     # --- survival ----------------------------------------------------------------------------------------------------
 

@@ -238,7 +238,8 @@ class PipelineSpec(Config):
     @cached_property
     def hash(self) -> str:
         """Twelve hex digits over the resolved form; equal behaviour settings give equal hashes."""
-        text = json.dumps(self.resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        told = {**self.resolved, "scorer": [_behaviour(stage) for stage in self.resolved["scorer"]]}
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def with_overrides(self, changes: Mapping[str, Any]) -> Self:
@@ -362,6 +363,17 @@ def _settings(name: str, config: Mapping[str, Any], kinds: tuple[str, ...], wher
     parsed = load_row(name, *kinds).Config.parse(config, where=where)
     settings: dict[str, Any] = parsed.model_dump(mode="json")
     return settings
+
+
+def _behaviour(scorer: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what a stage may cost.
+
+    Budgets change no list, and a cap that publishing measured belongs to the bundle as weights do, so that decisions of
+    two bundles of one spec carry one hash.
+    """
+    measured = scorer.get("over_budget") == "cap" or scorer.get("most") is None
+    left_out = {"budget_ms", "over_budget", *(("most",) if measured else ())}
+    return {key: value for key, value in scorer.items() if key not in left_out}
 
 
 def _set(values: Any, path: str, value: Any) -> None:

@@ -124,3 +124,58 @@ def test_data_without_impressions_is_judged_by_last_events():
     judged = job.judge(replace(small_log(), impressions=None), k=5)
     assert judged.to_dict()["protocol"] == "leave-last-out"
     assert np.isfinite(judged.found)
+
+
+def test_what_scoring_costs_is_published_and_a_cap_is_judged_and_served(tmp_path, monkeypatch, caplog):
+    """The bundle holds the cap, its figures are those of capped lists, and loading it measures nothing away."""
+    import time
+
+    from shortlist.app.questions import Question
+    from shortlist.app.recommend import recommend
+    from shortlist.app.service import Service
+    from shortlist.app.status import surfaces
+    from shortlist.app.why import why
+    from shortlist.doors.http.metrics import Metrics
+    from shortlist.models.ranking.gbdt import Gbdt
+    from shortlist.pipeline.spec import dump_toml, load_spec
+
+    plain = Gbdt.score_matrix
+
+    def slow(self, x):
+        time.sleep(len(x) * 5e-4)
+        return plain(self, x)
+
+    spec = load_spec("home").with_overrides({"model.ranker.min_rows": 5, "k": 3, "scorer.ranker.budget_ms": 6.0})
+    data = small_log(n_users=80, n_items=40)
+    for over in ("warn", "cap"):
+        (tmp_path / f"{over}.toml").write_text(dump_toml(spec.with_overrides({"scorer.ranker.over_budget": over})))
+    monkeypatch.setattr(Gbdt, "score_matrix", slow)
+    warned = job.train(data, [tmp_path / "warn.toml"], home=tmp_path / "warn", k=5)
+    told = bundles.manifest(tmp_path / "warn/bundles", warned.bundle.id)["costs"]
+    assert told[0]["ms"] > told[0]["budget_ms"] == 6.0
+    assert told[0]["most"] is None
+    assert f"{told[0]['ms']:.1f} ms for {told[0]['rows']} candidates" in caplog.text
+
+    made = job.train(data, [tmp_path / "cap.toml"], home=tmp_path / "cap", k=5)
+    loaded = bundles.load(made.bundle.path)
+    most = loaded.specs["home"].scorer[-1].config["most"]
+    assert 3 <= most <= 12
+    assert [entry.most for entry in loaded.manifest.costs] == [most]
+    (stage,) = [stage for stage in made.report["stages"] if stage["stage"] == "ranker"]
+    assert stage["out"] <= most * made.report["requests"] < stage["in"], "the replay was capped too"
+
+    service = Service(root=tmp_path / "cap/bundles")
+    service.swap(loaded)
+    monkeypatch.setattr(Gbdt, "score_matrix", plain)
+    slate = recommend(service, Question(user_id="u0"))
+    ((stage, beyond),) = slate.over_cap
+    (row,) = [row for row in why(service, slate.request_id)["stages"] if row["stage"] == "ranker"]
+    assert (stage, row["rows_out"], row["dropped"]) == ("ranker", most, beyond)
+    (surface,) = surfaces(service)["surfaces"]
+    assert surface["costs"][0]["most"] == most
+    metrics = Metrics()
+    metrics.over_cap("home", stage, beyond)
+    text = metrics.text(0, costs=service.state.costs).decode()
+    assert f'shortlist_rows_over_cap_total{{stage="ranker",surface="home"}} {float(beyond)}' in text
+    assert f'shortlist_scorer_cap_rows{{stage="ranker",surface="home"}} {float(most)}' in text
+    assert 'shortlist_scorer_budget_ms{stage="ranker",surface="home"} 6.0' in text

@@ -139,9 +139,12 @@ async def _follow(service: Service, log: Any) -> None:
 
 
 def _tell(service: Service, log: Any) -> None:
-    """What failed when the serving state was tried out; answers will do without it, and say so."""
+    """What failed when the serving state was tried out (answers will do without it), and what takes too long."""
     if service.state.troubles:
         log.warning("warm_up", bundle=service.bundle_id, troubles=list(service.state.troubles))
+    for cost in service.state.costs:
+        if cost.over:
+            log.warning("over_budget", bundle=service.bundle_id, **cost.to_dict(), hint=cost.hint)
 
 
 async def _framework_error(request: Request, error: Exception) -> Response:

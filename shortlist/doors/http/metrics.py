@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from shortlist.app.counted import Counted
 
+if TYPE_CHECKING:
+    from shortlist.pipeline.costs import ScorerCost
+
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STAGE_MS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0)
+COSTS = (
+    ("ms", "Wall milliseconds of scoring one request's candidates, measured when the bundle was loaded.", "ms"),
+    ("budget_ms", "Milliseconds that it may take.", "budget_ms"),
+    ("rows", "Candidates that were scored in that time.", "rows"),
+    ("cap_rows", "Candidates of a request that are scored at most; absent without a cap.", "most"),
+)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -19,9 +29,10 @@ class Live(Collector):
     """Counts that the serving state keeps itself; they fall back to zero when a bundle is changed, as after a start."""
 
     counts: Sequence[Counted] = ()
+    costs: Sequence[ScorerCost] = ()
 
-    def collect(self) -> Iterable[CounterMetricFamily]:
-        """One line per surface, feature or model, and reason."""
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        """One line per surface, feature or model, and reason; and what each scorer costs."""
         family = CounterMetricFamily(
             "shortlist_unusual_values",
             "Feature values that were missing, stale, overflowing or failed, rows of scenarios a ranker does not know.",
@@ -30,6 +41,13 @@ class Live(Collector):
         for one in self.counts:
             family.add_metric([one.surface, one.name, one.reason], one.values)
         yield family
+        for name, about, value in COSTS:
+            gauge = GaugeMetricFamily(f"shortlist_scorer_{name}", about, labels=["surface", "stage"])
+            for cost in self.costs:
+                found = getattr(cost, value)
+                if found is not None:
+                    gauge.add_metric([cost.surface, cost.stage], found)
+            yield gauge
 
 
 class Metrics:
@@ -55,6 +73,9 @@ class Metrics:
         self._degraded = self._counter("shortlist_degraded", "Parts that failed open.", "part")
         self._without_score = self._counter(
             "shortlist_rows_without_score", "Candidates that a scorer gave no finite score.", "surface", "stage"
+        )
+        self._over_cap = self._counter(
+            "shortlist_rows_over_cap", "Candidates that a scorer's cap kept from being scored.", "surface", "stage"
         )
         self._live = Live()
         self._registry.register(self._live)
@@ -88,10 +109,14 @@ class Metrics:
         """Count candidates that a scorer gave no number."""
         self._without_score.labels(surface, stage).inc(rows)
 
-    def text(self, inside: int, counts: Sequence[Counted] = ()) -> bytes:
+    def over_cap(self, surface: str, stage: str, rows: int) -> None:
+        """Count candidates that were too many to be scored."""
+        self._over_cap.labels(surface, stage).inc(rows)
+
+    def text(self, inside: int, counts: Sequence[Counted] = (), costs: Sequence[ScorerCost] = ()) -> bytes:
         """Everything in Prometheus' text format."""
         self._waiting.set(inside)
-        self._live.counts = counts
+        self._live.counts, self._live.costs = counts, costs
         return generate_latest(self._registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

@@ -225,6 +225,23 @@ class StageNameOut(Shape):
     name: str
 
 
+class CostOut(Shape):
+    """What one scorer took when the bundle was loaded on this server."""
+
+    surface: str
+    stage: str
+    rows: int
+    """Candidates of one request that it scored."""
+    ms: float
+    """Wall milliseconds, median."""
+    budget_ms: float
+    """What it may take."""
+    most: int | None
+    """Rows of a request that are scored at most."""
+    affords: int | None
+    """Rows that the budget affords, where it is exceeded."""
+
+
 class SurfaceOut(Shape):
     """A named place and the pipeline behind it."""
 
@@ -233,6 +250,7 @@ class SurfaceOut(Shape):
     hash: str
     k: int
     stages: list[StageNameOut]
+    costs: list[CostOut]
 
 
 class SurfacesOut(Shape):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from shortlist._version import __version__
 from shortlist.app.counted import counted
-from shortlist.app.status import ready
+from shortlist.app.status import costs, ready
 from shortlist.doors.http import metrics, shapes, wire
 from shortlist.doors.http.describe import described
 from shortlist.doors.http.door import answer, door_of, read_query
@@ -32,4 +32,5 @@ async def get_ready(request: Request) -> Response:
 async def get_metrics(request: Request) -> Response:
     """Counters and histograms; no label names a user or an item."""
     door = door_of(request)
-    return Response(door.metrics.text(door.limits.inside, counted(door.service)), media_type=metrics.CONTENT_TYPE)
+    text = door.metrics.text(door.limits.inside, counted(door.service), costs(door.service))
+    return Response(text, media_type=metrics.CONTENT_TYPE)

@@ -49,4 +49,6 @@ async def ask(request: Request, question: Question) -> Slate:
         door.metrics.stage(found.surface, stage, ms)
     for stage, rows in found.without_score:
         door.metrics.without_score(found.surface, stage, rows)
+    for stage, rows in found.over_cap:
+        door.metrics.over_cap(found.surface, stage, rows)
     return found

@@ -1,7 +1,7 @@
 """The score of a fitted ranker. Where it stands behind another scorer, that one's score is what is left if it fails.
 
 A ranker of several tasks gives a column per head besides, `score.<model>.<task>`, for a `blend` behind it to weigh; by
-itself its first task decides.
+itself its first task decides. Above its budget it is told of or capped (`base.py`).
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 
 from shortlist.core.errors import NotFitted
 from shortlist.core.types import Array, Candidates, Requests
-from shortlist.pipeline.stages.base import Stage, StageConfig, World
+from shortlist.pipeline.stages.base import World
+from shortlist.pipeline.stages.scorers.base import ModelScorer, ModelScorerConfig
 
 
-class Config(StageConfig):
+class Config(ModelScorerConfig):
     """Settings of `ranker`."""
 
     model: str = "ranker"
     """Label of the ranker."""
 
 
-class RankerScorer(Stage):
+class RankerScorer(ModelScorer):
     """Scores every row by its columns; the first task of the ranker is the score, each has a column of its own."""
 
     Config = Config
-    kind = "scorer"
     needs: ClassVar[tuple[str, ...]] = ("models",)
     optional = True
 
