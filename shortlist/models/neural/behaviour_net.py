@@ -2,12 +2,16 @@
 
 Candidate and events are read by one item encoder, so an item means the same in both places. Beside the reader's answer
 stand the candidate's vector, the mean of the events and their product, so that a reader has to say what these do not.
+
+Training and validation read rows (`forward`). When answering, what the past alone says is worked out once per request
+(`once`) and the rest per candidate (`each`); the numbers are the same up to rounding.
 Cost: a look-up per event, what the reader costs, and one deep network per row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +26,20 @@ from shortlist.models.neural.item_encoder import ItemEncoder
 
 TARGET, PAST, AGE, NEGATIVE = "target", "past", "past_age", "negative"
 """Names of the columns beside those of the schema: tokens [B], tokens [B, L], seconds [B, L], tokens [B, L]."""
+
+
+class Kept(NamedTuple):
+    """What R requests say whoever is asked about.
+
+    Attributes:
+        mean: [R, D], of the events.
+        read: what the reader kept.
+        labels: int64[R, L, m], by which events are searched; None where nothing is.
+    """
+
+    mean: Tensor
+    read: Any
+    labels: Tensor | None
 
 
 class BehaviourNet(nn.Module):
@@ -69,10 +87,47 @@ class BehaviourNet(nn.Module):
             further.append(self.next_weight * lost)
         elif self.reader is not None:
             features.append(self.reader(past, own))
-        known = target.where(target < self.items.n_known + FIRST, UNKNOWN)
-        logit = self.bias + self.linear(columns) + self.weights(known).squeeze(1) + self.deep(torch.cat(features, 1))
+        logit = self._logit(columns, features)
         squares = vectors.square().sum() + own.square().sum() + mean_of(past._replace(x=past.x.square())).sum()
         return logit, squares, *further
+
+    def once(self, columns: Mapping[str, Tensor]) -> Kept:
+        """What the pasts of R requests say whoever is asked about: of tokens and ages, each [R, L]."""
+        tokens = columns[PAST]
+        mask = tokens > PADDING
+        past = Past(self.items(tokens), mask, columns[AGE], mask)
+        read = None if self.reader is None else self.reader.once(past)
+        labels = None
+        if self.reader is not None and self.reader.searches:
+            labels = self._labels(tokens)
+            labels = labels.masked_fill(labels <= (PADDING if self.searched is None else UNKNOWN), -1)
+        return Kept(mean_of(past), read, labels)
+
+    def each(self, kept: Kept, columns: Mapping[str, Tensor]) -> Tensor:
+        """Logits [R*C] of C candidates for each of R requests.
+
+        Args:
+            kept: what `once` gave.
+            columns: those of rows, each [R*C, ...], the first C rows of the first request.
+        """
+        target, n = columns[TARGET], len(kept.mean)
+        vectors, own = self.vectors(columns), self.items(target)
+        mean = kept.mean.repeat_interleave(len(target) // n, 0)
+        features = [vectors.flatten(1), own, mean, own * mean]
+        if self.reader is not None:
+            alike = None
+            if kept.labels is not None:
+                labels = self._labels(target)
+                alike = _sharing(kept.labels, labels.view(n, -1, labels.shape[1]))
+            features.append(self.reader.each(kept.read, own.view(n, -1, own.shape[1]), alike).flatten(0, 1))
+        return self._logit(columns, features)
+
+    def _logit(self, columns: Mapping[str, Tensor], features: list[Tensor]) -> Tensor:
+        target = columns[TARGET]
+        known = target.where(target < self.items.n_known + FIRST, UNKNOWN)
+        plain: Tensor = self.bias + self.linear(columns) + self.weights(known).squeeze(1)
+        deep: Tensor = self.deep(torch.cat(features, 1))
+        return plain + deep
 
     def past(self, columns: Mapping[str, Tensor]) -> Past:
         """The events of each row."""
@@ -83,10 +138,27 @@ class BehaviourNet(nn.Module):
     def _alike(self, tokens: Tensor, target: Tensor) -> Tensor:
         if self.searched is None:
             return tokens == target.unsqueeze(1)
-        labels: Tensor = self.items.get_buffer(f"column_{self.searched}")
-        of_event, of_target = labels[tokens], labels[target].unsqueeze(1)
-        if of_event.dim() == 2:
-            of_event, of_target = of_event.unsqueeze(-1), of_target.unsqueeze(-1)
+        of_event, of_target = self._labels(tokens), self._labels(target).unsqueeze(1)
         # Items with several labels are alike if they share one.
         both: Tensor = (of_event.unsqueeze(-1) == of_target.unsqueeze(-2)) & (of_event > UNKNOWN).unsqueeze(-1)
         return both.any(-1).any(-1)
+
+    def _labels(self, tokens: Tensor) -> Tensor:
+        """int64[..., m], the labels that are searched for; without a column the tokens themselves."""
+        labels = tokens if self.searched is None else self.items.get_buffer(f"column_{self.searched}")[tokens]
+        return labels if labels.dim() > tokens.dim() else labels.unsqueeze(-1)
+
+
+def _sharing(of_event: Tensor, of_target: Tensor) -> Tensor:
+    """bool[R, C, L], whether an event [R, L, m] and a candidate [R, C, m] share a label; negative ones are none."""
+    if of_event.shape[2] == 1:
+        return of_event.squeeze(2).unsqueeze(1) == of_target
+    # Of several labels each, the shared ones are counted: a product of marks, where comparing would take m * m.
+    labels: Tensor = torch.unique(of_event)
+    marks = [
+        torch.zeros(*of.shape[:2], len(labels)).scatter_add_(2, place, (there & (of >= 0)).float())
+        for of in (of_event, of_target)
+        for place in (torch.searchsorted(labels, of.contiguous()).clamp(max=len(labels) - 1),)
+        for there in (labels[place] == of,)
+    ]
+    return torch.bmm(marks[1], marks[0].transpose(1, 2)) > 0.5

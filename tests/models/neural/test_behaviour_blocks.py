@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from shortlist.models.neural.behaviour_task import ByRequest, negatives_of
+from shortlist.models.neural.blocks import target_attention
 from shortlist.models.neural.blocks.behaviour.attended import Attended
 from shortlist.models.neural.blocks.behaviour.evolution import Augru, InterestEvolution, next_event_loss
 from shortlist.models.neural.blocks.behaviour.hashed import HashedAttention
@@ -30,11 +31,19 @@ BLOCKS = {
     "eta": lambda: Both(Attended(D, last=2), Found(NearestByHash(D, 3, 16), MultiHeadTarget(D))),
     "sdim": lambda: HashedAttention(D, groups=4, width=2),
 }
+FURTHER = {
+    "bst_deep": lambda: PastTransformer(D, layers=3, heads=1),
+    "sdim_both": lambda: Both(Attended(D, last=20), HashedAttention(D, groups=3, width=30, normalise=False)),
+    "sim_all": lambda: Found(SameLabel(50), MultiHeadTarget(D, 1)),
+    "eta_all": lambda: Found(NearestByHash(D, 50, 8), MultiHeadTarget(D, 4)),
+    "attended_by_all": lambda: MultiHeadTarget(D),
+}
+"""Settings that take another path where candidates share a past."""
 
 
 def made(name):
     torch.manual_seed(1)
-    block = BLOCKS[name]().double().eval()
+    block = (BLOCKS | FURTHER)[name]().double().eval()
     with torch.no_grad():
         for p in block.parameters():
             p.copy_(torch.randn_like(p) * 0.7)
@@ -85,6 +94,36 @@ def test_no_row_reads_another_and_one_row_trains(name):
     block.train()
     for one, asked in alone:
         assert torch.isfinite(block(one, asked)).all()
+
+
+@pytest.mark.parametrize("name", [*BLOCKS, *FURTHER])
+def test_candidates_that_share_a_past_get_what_rows_of_their_own_get(name):
+    """Seven candidates for each of four pasts, one of them empty, one candidate without a vector."""
+    block, c = made(name), 7
+    given, _ = past()
+    draw = torch.Generator().manual_seed(3)
+    target = torch.randn(len(LENGTHS), c, D, generator=draw, dtype=torch.float64)
+    target[:, 2] = 0.0
+    alike = torch.rand(len(LENGTHS), c, given.mask.shape[1], generator=draw) < 0.5
+    rows = Past(*(part.repeat_interleave(c, 0) for part in given))
+    rows = rows._replace(alike=alike.flatten(0, 1) & rows.mask)
+    want = block(rows, target.flatten(0, 1)).unflatten(0, (len(LENGTHS), c))
+    with torch.inference_mode():
+        found = block.each(block.once(given), target, alike if block.searches else None)
+        one = block.each(block.once(Past(*(part[3:] for part in given))), target[3:, 4:5], alike[3:, 4:5])
+    assert want[1:].std() > 1e-3
+    torch.testing.assert_close(found, want, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(one, want[3:, 4:5], rtol=1e-12, atol=1e-12)
+
+
+def test_pairs_that_do_not_go_together_give_the_same(monkeypatch):
+    """The weighing network takes candidates in turns where all at once would take too much memory."""
+    block = made("din")
+    given, target = past((6, 6))
+    target = torch.stack([target, -target, 2 * target], 1)
+    whole = block.each(block.once(given), target, None)
+    monkeypatch.setattr(target_attention, "AT_ONCE", 1)
+    torch.testing.assert_close(block.each(block.once(given), target, None), whole)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -5,6 +5,7 @@ import torch
 from shortlist.models.neural.fields import Field, Schema
 from shortlist.models.neural.fusion import FUSIONS
 from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
+from shortlist.models.neural.remembered import Remembered
 
 
 def content(n_tokens=6):
@@ -67,3 +68,19 @@ def test_items_with_events_come_first_in_natural_order():
     token, n_known = tokens_of(np.array([0, 3, 0, 1]), np.array([2, 3, 1, 0]))
     assert n_known == 2
     assert token.tolist() == [5, 3, 4, 2]
+
+
+def test_a_remembered_item_is_worked_out_once_and_stays_what_it_was(monkeypatch):
+    torch.manual_seed(0)
+    items = ItemEncoder(2, 4, scale=1.0, **content()).double().eval()
+    kept, asked = Remembered(items), []
+    monkeypatch.setattr(
+        items, "forward", lambda tokens, plain=items.forward: asked.append(tokens.tolist()) or plain(tokens)
+    )
+    with torch.inference_mode():
+        whole = items(torch.arange(6))
+        asked.clear()
+        for tokens in ([[2, 5], [2, 0]], [[5, 2]], [[1, 3]], [[0, 1, 2, 3, 5]]):
+            torch.testing.assert_close(kept(torch.tensor(tokens)), whole[torch.tensor(tokens)])
+    assert asked == [[0, 2, 5], [1, 3]]
+    assert kept.get_buffer("column_colour") is items.get_buffer("column_colour")

@@ -1,18 +1,21 @@
 """Every behaviour model: what it must find in a past, and the traps of models that read one."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.errors import BadConfig, LeakDetected, SchemaMismatch
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.evaluation.metrics import auc
-from shortlist.models.neural.behaviour_net import NEGATIVE
+from shortlist.models.neural.behaviour_net import NEGATIVE, PAST, BehaviourNet
 from shortlist.models.neural.blocks.dropout import Dropout
+from shortlist.models.ranking.behaviour import base
 from shortlist.models.ranking.behaviour.dien import Dien
 from shortlist.models.ranking.behaviour.din import Din
 from shortlist.models.ranking.behaviour.history_mean import HistoryMean
@@ -101,6 +104,74 @@ def test_a_row_has_its_score_in_any_company(name):
     for row in (0, 3, 5, 150, int(np.argmin(lengths)), int(np.argmax(lengths))):
         alone = Shown(shown.requests.take(np.array([row])), np.array([0]), shown.item[row : row + 1])
         assert score(model, {"noise": columns["noise"][row : row + 1]}, alone)[0] == whole[row]
+
+
+def lists(n=40, seed=4):
+    """Requests with 1 to 9 candidates each and pasts of 0 to 12 events; rows of a request are scattered."""
+    columns, _, shown = world(n, seed, longest=12)
+    rng = np.random.default_rng(seed)
+    row = rng.permutation(np.repeat(np.arange(n), rng.integers(1, 10, n)))
+    item = rng.integers(0, ITEMS, len(row))
+    item[:3] = [-1, ITEMS + 7, 10**9]
+    columns = {"noise": rng.normal(size=len(row))}
+    columns["noise"][3:6] = [np.nan, 1e300, -np.inf]
+    return columns, Shown(shown.requests, row, item)
+
+
+def by_rows(model, columns, shown):
+    """Scores as training computes them, a past per row, in double precision."""
+    encoded = model._encoded(model._vocabularies(), _rows(model, columns, shown))
+    net = copy.deepcopy(model.module_).double()
+    wide = {
+        name: values[:].double() if values[:].is_floating_point() else values[:] for name, values in encoded.items()
+    }
+    with torch.no_grad():
+        return torch.sigmoid(net(wide)[0]).numpy()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_candidates_share_the_work_on_their_past_and_score_as_rows_do(name, monkeypatch):
+    """The oracle reads a past per row, as training does. Each past goes through the network once."""
+    seen = []
+    original = BehaviourNet.once
+    monkeypatch.setattr(
+        BehaviourNet, "once", lambda net, columns: seen.append(len(columns[PAST])) or original(net, columns)
+    )
+    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    columns, shown = lists()
+    seen.clear()
+    found = score(model, columns, shown)
+    assert sum(seen) == len(shown.requests)
+    np.testing.assert_allclose(found, by_rows(model, columns, shown), rtol=1e-6, atol=0)
+    assert np.std(found) > 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_candidate_has_its_score_in_any_company(name):
+    """Alone, with the others of its request, and in a list longer than goes through at once; to the last bit."""
+    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    columns, shown = lists()
+    whole = score(model, columns, shown)
+    for at in (0, 3, 20, 60, 100):
+        alone = Shown(shown.requests.take(shown.row[[at]]), np.array([0]), shown.item[[at]])
+        assert score(model, {"noise": columns["noise"][[at]]}, alone)[0] == whole[at]
+    request = int(np.argmax(shown.requests.history.lengths))
+    mine = np.flatnonzero(shown.row == request)
+    many = np.tile(mine, 200)
+    assert len(many) > base.TOGETHER
+    told = Shown(shown.requests.take(np.array([request])), np.zeros(len(many), np.int64), shown.item[many])
+    assert score(model, {"noise": columns["noise"][many]}, told).tolist() == whole[many].tolist()
+
+
+def test_requests_go_together_with_their_like():
+    row = np.array([2, 0, 1, 0, 2, 2, 3, 4])
+    length = np.array([5, 1, 3, 9, 2])
+    found = [(request.tolist(), rows.tolist()) for request, rows in base.rectangles(row, length, 4, 3)]
+    assert found == [([1, 4, 3], [[2], [7], [6]]), ([0], [[1, 3]]), ([2], [[0, 4, 5]])]
+    [(together, rows)] = base.rectangles(row, length, 100, 100)
+    assert together.tolist() == [1, 4, 3, 0, 2]
+    assert rows.tolist() == [[2, 2, 2], [7, 7, 7], [6, 6, 6], [1, 3, 3], [0, 4, 5]]
+    assert list(base.rectangles(np.array([], int), np.array([], int), 4, 3)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -243,6 +314,8 @@ def test_items_with_several_labels_are_alike_if_they_share_one():
     encoded = model._encoded(model._vocabularies(), _rows(model, {"noise": np.zeros(1)}, asked))
     past = model.module_.past({name: values[np.array([0])] for name, values in encoded.items()})
     assert past.alike.tolist() == [[True, True, False, False]]
+    columns, asked = lists()
+    np.testing.assert_allclose(score(model, columns, asked), by_rows(model, columns, asked), rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["isotonic", "platt"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from shortlist.models.neural.blocks.behaviour.past import Past, Reader
@@ -31,3 +33,13 @@ class Attended(Reader):
             past = past.last(self.last)
         y: Tensor = self.attention(past.x, past.mask, target)
         return y
+
+    def once(self, past: Past) -> Any:
+        """See the package."""
+        if self.last is not None:
+            past = past.last(min(self.last, past.mask.shape[1]))
+        return self.attention.once(past.x, past.mask)
+
+    def each(self, kept: Any, target: Tensor, alike: Tensor | None) -> Tensor:
+        """See the package."""
+        return self.attention.each(kept, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,9 +40,28 @@ class Past(NamedTuple):
 
 
 class Reader(nn.Module):
-    """Base of behaviour blocks: `forward(past, target)` gives float[B, width]."""
+    """Base of behaviour blocks: `forward(past, target)` gives float[B, width], one past per row."""
 
     width: int
+    searches: ClassVar[bool] = False
+    """Whether `each` looks at which events are alike the candidate."""
+
+    def once(self, past: Past) -> Any:
+        """What R pasts say whoever is asked about; `alike` is not looked at."""
+        raise NotImplementedError
+
+    def each(self, kept: Any, target: Tensor, alike: Tensor | None) -> Tensor:
+        """As `forward` for C candidates per request.
+
+        Args:
+            kept: what `once` gave.
+            target: float[R, C, D].
+            alike: bool[R, C, L] as in `Past`, given to readers that search.
+
+        Returns:
+            float[R, C, width].
+        """
+        raise NotImplementedError
 
 
 class AgeVectors(nn.Module):

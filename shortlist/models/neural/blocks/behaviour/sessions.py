@@ -3,10 +3,12 @@
 Events of a session attend to each other and are averaged; an LSTM in both directions reads the sessions; the candidate
 weighs the sessions before and after that.
 Paper: Feng et al., "Deep Session Interest Network for Click-Through Rate Prediction", IJCAI 2019.
-Cost: 12*D^2 multiply-adds per event of the sessions kept, 16*D^2 per session.
+Cost: 12*D^2 multiply-adds per event of the sessions kept, 16*D^2 per session, all of it once per past.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,20 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from shortlist.models.neural.blocks.attention import AttentionLayer
 from shortlist.models.neural.blocks.behaviour.past import Past, Reader, shares
+
+
+class Sessions(NamedTuple):
+    """The sessions of B pasts.
+
+    Attributes:
+        interest: [B, K, D], within each.
+        context: [B, K, 2*D], read across them.
+        real: bool[B, K], where there is one.
+    """
+
+    interest: Tensor
+    context: Tensor
+    real: Tensor
 
 
 class SessionInterest(Reader):
@@ -45,6 +61,28 @@ class SessionInterest(Reader):
 
     def forward(self, past: Past, target: Tensor) -> Tensor:
         """See the package."""
+        read = self.once(past)
+        return torch.cat(
+            [
+                _weighed(self.before(target), read.interest, read.real),
+                _weighed(self.after(target), read.context, read.real),
+            ],
+            1,
+        )
+
+    def each(self, kept: Any, target: Tensor, alike: Tensor | None) -> Tensor:
+        """See the package."""
+        there = kept.real.unsqueeze(1)
+        return torch.cat(
+            [
+                torch.bmm(shares(torch.bmm(asked, sessions.transpose(1, 2)), there), sessions)
+                for asked, sessions in ((self.before(target), kept.interest), (self.after(target), kept.context))
+            ],
+            2,
+        )
+
+    def once(self, past: Past) -> Sessions:
+        """See the package."""
         k, t = self.sessions, self.length
         x, mask = self.divided(past)
         b, d = x.shape[0], x.shape[-1]
@@ -58,9 +96,7 @@ class SessionInterest(Reader):
         real = mask.any(2)
         packed = pack_padded_sequence(interest, real.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
         context = pad_packed_sequence(self.across(packed)[0], batch_first=True, total_length=k)[0]
-        return torch.cat(
-            [_weighed(self.before(target), interest, real), _weighed(self.after(target), context, real)], 1
-        )
+        return Sessions(interest, context, real)
 
     def divided(self, past: Past) -> tuple[Tensor, Tensor]:
         """[B, K, T, D] and bool[B, K, T]: the latest sessions in time order, filled from the left, and their events.
