@@ -26,7 +26,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.core
-	$(PIP) --editable '.[dev,pandas,track,ann,usearch,nn,onnx,redis,tune]'
+	$(PIP) --editable '.[dev,pandas,track,ann,usearch,nn,onnx,redis,tune,feast]'
 	@if command -v g++ >/dev/null 2>&1; then $(PIP) --editable '.[annoy,hnswlib]'; \
 	else echo "no C++ compiler: the tests of annoy and hnswlib will be skipped"; fi
 	@touch $@

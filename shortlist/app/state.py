@@ -105,6 +105,7 @@ class State:
             features=self.features,
             ledger=self.desk,
             ids=self.items,
+            user_ids=self.users,
         )
         self.runners = {surface: build(spec, world) for surface, spec in sorted(specs.items())}
         self.rescues = {surface: _rescue(spec, world) for surface, spec in specs.items()}

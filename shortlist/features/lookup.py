@@ -131,20 +131,7 @@ class FeatureLookup:
         Raises:
             SchemaMismatch: no `event_timestamp`, or empty times. BadSpec: an unknown feature.
         """
-        import polars as pl
-
-        frame = entity_frame if isinstance(entity_frame, pl.DataFrame) else pl.DataFrame(entity_frame)
-        if "event_timestamp" not in frame.columns:
-            raise SchemaMismatch("The entity frame has no column 'event_timestamp'.", hint="Add it.")
-        at = frame["event_timestamp"]
-        if at.null_count():
-            raise SchemaMismatch("The column 'event_timestamp' has empty cells.", hint="Drop those rows.")
-        if at.dtype == pl.Date or isinstance(at.dtype, pl.Datetime):
-            seconds = at.cast(pl.Datetime("us")).dt.timestamp("us").to_numpy() / 1e6
-        elif at.dtype.is_numeric():
-            seconds = at.cast(pl.Float64).to_numpy()
-        else:
-            raise SchemaMismatch("The column 'event_timestamp' holds no times.", hint="Give datetimes or UTC seconds.")
+        frame, seconds = entity_times(entity_frame)
         columns = {name: frame[name].to_list() for name in frame.columns}
         return self._retrieve(features, columns, seconds, given=("event_timestamp",))
 
@@ -170,6 +157,30 @@ class FeatureLookup:
         back = np.empty(n, np.int64)
         back[order] = np.arange(n)
         return Retrieved({**columns, **{name: found[name][back].tolist() for name in names}})
+
+
+def entity_times(entity_frame: Any) -> tuple[pl.DataFrame, Floats]:
+    """An entity frame, and its times in UTC seconds.
+
+    Args:
+        entity_frame: polars frame, or anything polars reads, with `event_timestamp` (datetime or UTC seconds).
+
+    Raises:
+        SchemaMismatch: no such column, or cells that are no time.
+    """
+    import polars as pl
+
+    frame = entity_frame if isinstance(entity_frame, pl.DataFrame) else pl.DataFrame(entity_frame)
+    if "event_timestamp" not in frame.columns:
+        raise SchemaMismatch("The entity frame has no column 'event_timestamp'.", hint="Add it.")
+    at = frame["event_timestamp"]
+    if at.null_count():
+        raise SchemaMismatch("The column 'event_timestamp' has empty cells.", hint="Drop those rows.")
+    if at.dtype == pl.Date or isinstance(at.dtype, pl.Datetime):
+        return frame, at.cast(pl.Datetime("us")).dt.timestamp("us").to_numpy() / 1e6
+    if at.dtype.is_numeric():
+        return frame, at.cast(pl.Float64).to_numpy()
+    raise SchemaMismatch("The column 'event_timestamp' holds no times.", hint="Give datetimes or UTC seconds.")
 
 
 def _column(values: list[Any]) -> Array:

@@ -22,7 +22,7 @@ from shortlist.pipeline.stages.base import Stage, World
 if TYPE_CHECKING:
     from shortlist.data.dataset import Dataset
 
-PARTS = ("history", "catalogue", "profiles", "models", "counts", "features", "ledger", "ids")
+PARTS = ("history", "catalogue", "profiles", "models", "counts", "features", "ledger", "ids", "user_ids")
 MAX_SOURCES = 63
 """Bits of the mask of origins, less one for the caller's own candidates."""
 
@@ -50,6 +50,7 @@ def offline_world(data: Dataset, models: Mapping[str, Any] | None = None, ledger
         features=state,
         ledger=ledger,
         ids=data.items,
+        user_ids=data.users,
     )
 
 

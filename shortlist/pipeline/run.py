@@ -281,7 +281,7 @@ class Runner:
         else:
             found = self._try(stage, "hydrator", partial(stage.columns, requests, table), n, run)
         if found is None:
-            return table.with_columns({name: np.full(n, stage.defaults[name]) for name in stage.provides})
+            return table.with_columns({name: _constant(n, stage.defaults[name]) for name in stage.provides})
         table = table.with_columns(checks.columns(stage, found, n))
         # Features that could not be read hold their defaults; the answer stands, and says so.
         failed = getattr(found, "failed", None)
@@ -426,3 +426,12 @@ def _placed(table: Candidates) -> dict[str, Array]:
         placed[start:stop] = np.fmin.accumulate(score[start:stop])
     placed[np.isnan(score)] = np.nan
     return {"score": placed, "score.scorer": score}
+
+
+def _constant(n: int, value: Any) -> Array:
+    """[n] of one value; texts and lists as objects, as columns of them are."""
+    if not isinstance(value, (str, tuple)):
+        return np.full(n, value)
+    out = np.empty(n, object)
+    out.fill(value)
+    return out

@@ -1,5 +1,7 @@
 """Every stage of the registry against every contract check."""
 
+from pathlib import Path
+
 import pytest
 
 from shortlist.core import registry
@@ -11,6 +13,11 @@ NEEDED = {
     ("query_hydrator", "profile"): {"columns": ["age"]},
     ("hydrator", "profile_columns"): {"columns": ["age"]},
     ("source", "model"): {"model": "trails"},
+    ("hydrator", "feast"): {
+        "repo": str(Path(__file__).parents[1] / "features/feast/repo"),
+        "features": ["shop:campaign", "user_stats:clicks_7d", "item_stats:ctr", "pair_stats:views"],
+        "item": "item",
+    },
     ("hydrator", "item_columns"): {"columns": ["category"]},
     ("hydrator", "model_score"): {"model": "markov"},
     ("filter", "expression"): {"keep": 'category == "soccer" or price < 10'},
@@ -28,6 +35,8 @@ ROWS = [row for kind in KINDS.values() for row in registry.rows(kind)]
 @pytest.mark.parametrize("check", STAGE_CHECKS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}:{row.name}")
 def test_stage(row, check):
+    if row.extra:
+        pytest.importorskip(registry.EXTRA_MODULES[row.extra], reason=f"needs the extra '{row.extra}'")
     STAGE_CHECKS[check](case(row.kind, row.name, **NEEDED.get((row.kind, row.name), {})))
 
 

@@ -1,6 +1,7 @@
 """Every command that reports: what it prints for people and for scripts."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +167,27 @@ def test_features_are_listed_shown_asked_and_kept(shell):
     assert "prior_strength" in out
     _, err = shell.run("features", "show", "ctr", "--pipeline", "mine.toml", code=2)
     assert "ctr_7d" in err
+
+
+def test_feast_repos_are_listed_and_asked(shell):
+    pytest.importorskip("yaml", reason="needs the extra 'feast'")
+    repo = str(Path(__file__).parents[1] / "features/feast/repo")
+    told = shell.json("features", "feast", repo)
+    assert {(row["view"], row["feature"], row["type"]) for row in told["rows"]} >= {("item_stats", "ctr", "double")}
+    assert told["services"]["ranking"][0] == "user_stats:clicks_7d"
+    out, err = shell.run("features", "feast", repo)
+    assert "user_stats" in out
+    assert "left out: lateness" in out + err
+    ask = ("features", "feast", repo, "user_stats:clicks_7d", "--key", "user_id=u2")
+    assert shell.json(*ask) == {"values": {"clicks_7d": None}, "statuses": {"clicks_7d": "OUTSIDE_MAX_AGE"}}
+    then = shell.json(*ask, "--at", "1749110000")
+    assert then == {"values": {"clicks_7d": 2}, "statuses": {"clicks_7d": "PRESENT"}}
+    out, _ = shell.run(*ask, "--at", "1749110000")
+    assert "PRESENT" in out
+    _, err = shell.run("features", "feast", repo, "user_stats:click", code=2)
+    assert "clicks_7d" in err
+    _, err = shell.run("features", "feast", repo, "user_stats:clicks_7d", "--key", "u2", code=2)
+    assert "--key user_id=u1" in err
 
 
 @pytest.mark.real_data("criteo-sample")

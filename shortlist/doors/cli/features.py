@@ -1,4 +1,4 @@
-"""`shortlist features`: list, show, get, fill, skew."""
+"""`shortlist features`: list, show, get, fill, skew, feast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shortlist.doors.cli.output import note, print_json, print_table
 if TYPE_CHECKING:
     from shortlist.features.feature_set import FeatureSet
 
-app = typer.Typer(help="Features: list, show, get, fill, skew.", no_args_is_help=True)
+app = typer.Typer(help="Features: list, show, get, fill, skew, feast.", no_args_is_help=True)
 
 Pipeline = Annotated[
     str, typer.Option("--pipeline", help="Pipeline name or TOML file that declares the features; a file of them alone.")
@@ -159,6 +159,61 @@ def skew(
         raise typer.Exit(1)
 
 
+@app.command("feast")
+def feast(
+    repo: Annotated[str, typer.Argument(help="Folder of an applied Feast repo.")],
+    references: Annotated[
+        list[str] | None, typer.Argument(help="Features (view:feature) to print; none lists what the repo declares.")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="Join key and value, such as user_id=u1; may be repeated.")
+    ] = None,
+    at: Annotated[
+        float | None,
+        typer.Option("--at", help="UTC seconds as of which tables are read; without it, what was materialized."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the feature views of a Feast repo, or print values for one set of join keys."""
+    from shortlist.core.errors import BadRequest
+    from shortlist.features.feast.store import FeastStore
+
+    store = FeastStore(repo)
+    if not references:
+        rows = [
+            {
+                "view": view.name, "keys": ", ".join(one.name for one in view.keys), "feature": one.name,
+                "type": one.type, "ttl_s": view.ttl_s, "table": view.source.path,
+            }
+            for view in store.repo.views.values() for one in view.features
+        ]  # fmt: skip
+        if as_json:
+            print_json({"rows": rows, "services": store.repo.services, "left_out": store.repo.left_out})
+            return
+        columns = ("view", "keys", "feature", "type", "ttl_s", "table")
+        print_table(f"Feast project {store.repo.project}", columns, [[_text(v) for v in row.values()] for row in rows])
+        for name, listed in store.repo.services.items():
+            note(f"  service {name}: {', '.join(listed)}")
+        for name, reason in store.repo.left_out.items():
+            note(f"  left out: {name} ({reason})")
+        return
+    pairs = [one.partition("=") for one in key or []]
+    if not all(sign for _, sign, _ in pairs):
+        raise BadRequest("A join key has no value.", hint="Write --key user_id=u1.", field="key")
+    row = {name: value for name, _, value in pairs}
+    if at is None:
+        found = store.get_online_features(references, [row])
+    else:
+        found = store.get_historical_features({**{k: [v] for k, v in row.items()}, "event_timestamp": [at]}, references)
+    values = {name: found.to_dict()[name][0] for name in found.statuses}
+    if as_json:
+        print_json({"values": {name: _json(value) for name, value in values.items()},
+                    "statuses": {name: one[0] for name, one in found.statuses.items()}})  # fmt: skip
+        return
+    rows_ = [[name, _cell(value), found.statuses[name][0]] for name, value in values.items()]
+    print_table("Values", ("feature", "value", "status"), rows_)
+
+
 def declared(source: str) -> FeatureSet:
     """The features of a pipeline, or of a TOML file that holds nothing but `[[feature]]` tables.
 
@@ -195,3 +250,7 @@ def _text(value: Any) -> str:
 
 def _cell(value: Any) -> Any:
     return value if isinstance(value, (int, float, str)) or value is None else str(value)
+
+
+def _json(value: Any) -> Any:
+    return value if isinstance(value, list) else _cell(value)

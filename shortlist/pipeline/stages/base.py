@@ -77,6 +77,7 @@ class World:
         features: the state that features are computed from, and with a spec, the features it declares.
         ledger: where decisions are recorded, or None.
         ids: external item ids (a `Vocab`) for records, or None.
+        user_ids: external user ids (a `Vocab`), or None.
     """
 
     history: HistoryReader | None
@@ -87,6 +88,7 @@ class World:
     features: Any = None
     ledger: Any = None
     ids: Any = None
+    user_ids: Any = None
 
 
 class StageConfig(Config):

@@ -1,0 +1,1 @@
+"""An applied Feast repo, read by its own files: registry, tables, SQLite online store. Feast is not imported."""
