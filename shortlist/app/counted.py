@@ -35,6 +35,34 @@ class Counted:
     values: int
 
 
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How long ago anything was heard that a feature with a `ttl` reads.
+
+    Attributes:
+        surface: whose pipeline it is part of.
+        name: of the feature.
+        seconds: since the latest news of anybody in the last batch.
+    """
+
+    surface: str
+    name: str
+    seconds: float
+
+
+def ages(service: Service) -> list[Age]:
+    """Ages of features, by surface and name; nothing before there is a bundle."""
+    if not service.serves:
+        return []
+    found: dict[tuple[str, str], float] = {}
+    for surface, runner in service.state.runners.items():
+        for stage in runner.stages["hydrator"]:
+            features = getattr(stage, "features", None)
+            for name, seconds in features.ages().items() if isinstance(features, FeatureSet) else ():
+                found[surface, name] = min(seconds, found.get((surface, name), seconds))
+    return [Age(*key, seconds) for key, seconds in sorted(found.items())]
+
+
 def counted(service: Service) -> list[Counted]:
     """Counts since the bundle serves, by surface, name and reason; nothing before there is one."""
     if not service.serves:

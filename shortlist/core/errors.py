@@ -4,7 +4,7 @@
     ├─ CallerError       BadRequest · UnknownItem · UnknownUser · UnknownSurface · UnknownRequest · BadExpression
     │                    TooMany · Conflict
     ├─ OperatorError     BadConfig · BadSpec · MissingExtra · UnknownName · TooLarge · UnsafeBinding
-    ├─ DataError         SchemaMismatch · EmptyTraining · LeakDetected · BadRow
+    ├─ DataError         SchemaMismatch · EmptyTraining · Incomplete · LeakDetected · BadRow
     ├─ StateError        NotFitted · BundleMismatch · BundleCorrupt · VersionTooNew · NoBundle
     ├─ DependencyError   StoreUnavailable · StoreTimeout · DeadlineExceeded · Overloaded
     └─ StageError        a stage broke its contract: a bug in a stage
@@ -163,6 +163,12 @@ class EmptyTraining(DataError):
     """Nothing to learn from."""
 
     code = "empty_training"
+
+
+class Incomplete(DataError):
+    """The log has not reached the moment up to which it was to be used."""
+
+    code = "incomplete"
 
 
 class LeakDetected(DataError):

@@ -66,6 +66,7 @@ class FeatureSet:
             if read:
                 self._queries[owner] = tuple(read)
         self._tally: dict[tuple[str, str], int] = {}
+        self._ages: dict[str, float] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -151,6 +152,14 @@ class FeatureSet:
         with self._lock:
             return [Count(*key, n) for key, n in sorted(self._tally.items())]
 
+    def ages(self) -> dict[str, float]:
+        """Seconds since the latest news of anybody in the last batch, by feature with a `ttl`.
+
+        A stream that stands still lets them grow.
+        """
+        with self._lock:
+            return dict(self._ages)
+
     def _fetch(self, view: View, state: StateReader) -> DependencyError | None:
         """Read all numbers at once; the error if that failed."""
         if not self._queries:
@@ -197,6 +206,10 @@ class FeatureSet:
             latest = view.numbers[_latest(feature)]
             now = view.requests.now if feature.per_request else view.row_now
             age = now - latest
+            heard = age[np.isfinite(age)]
+            if len(heard):
+                with self._lock:
+                    self._ages[feature.name] = float(heard.min())
             old = (age > feature.ttl_s) & np.isfinite(age)
             old = old[view.row] if feature.per_request else old
             view.count(feature.name, "stale", int(old.sum()))

@@ -21,6 +21,7 @@ from shortlist.core.errors import BadSpec, StoreUnavailable
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, split
 from shortlist.evaluation.backtest import Backtest, backtest, replay_split
+from shortlist.jobs.watermark import complete_until
 from shortlist.pipeline.costs import asks_for_cap, fixed
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.spec import PipelineSpec
@@ -130,6 +131,8 @@ def train(
     tracking_uri: str | None = None,
     progress: Progress = quiet,
     ledger: Ledger | None = None,
+    until: float | None = None,
+    lateness_s: float = 0.0,
 ) -> Trained:
     """Fit all pipelines on everything, judge the first one on the past, publish a bundle and promote it.
 
@@ -145,13 +148,18 @@ def train(
         tracking_uri: where to record the run with MLflow besides the JSON under `home`; None nowhere.
         progress: called with (steps done, steps in all, what is done next).
         ledger: decisions whose logged columns teach rankers, where impressions name them.
+        until: UTC seconds; only what lies before is used, and only if the log is complete up to there.
+        lateness_s: seconds that an event may arrive late; the log must reach `until` and as much more.
 
     Raises:
         BadSpec: a pipeline does not fit the data.
+        Incomplete: the log does not reach that far; nothing is fitted.
         StoreUnavailable: the bundle could not be written; nothing is published.
     """
     began = time.time()
     _check_writable(home)
+    if until is not None:
+        data = complete_until(data, until, lateness_s=lateness_s)
     steps = 3 + len(pipelines)
     fitted = fit_pipelines(
         data,
@@ -169,6 +177,10 @@ def train(
         # Before the replay, so that its figures are those of the lists that will be served.
         specs, _ = fixed(specs, data, as_served(models))
     judged = judge(data, next(iter(specs.values())), k=k, seed=seed, threads=threads)
+    unsound = _unsound(judged)
+    for pipe in fitted.values():
+        pipe.leave_out(unsound)
+    models = {label: model for label, model in models.items() if label not in unsound}
     progress(len(pipelines) + 1, steps, "publish")
     report = judged.to_dict()
     figures = _figures(report)
@@ -211,6 +223,18 @@ def worse_than_its_candidates(judged: Backtest) -> str:
             f"(difference {found.difference:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f})."
         )
     return ""
+
+
+def _unsound(judged: Backtest) -> dict[str, str]:
+    """Rankers that the replay had to do without, with the reason: they answered the same to everything, or no number.
+
+    A fit on more of the log may come out otherwise, but nothing has judged it.
+    """
+    gave = "left out: gave "
+    notes = judged.pipeline["left_out"]
+    return {
+        label: f"in the replay it gave {note[len(gave) :]}" for label, note in notes.items() if note.startswith(gave)
+    }
 
 
 def _check_writable(home: Path) -> None:

@@ -123,6 +123,22 @@ class Pipeline:
         self._runner = build(self.spec, offline_world(train, self.models))
         return self
 
+    def leave_out(self, reasons: Mapping[str, str]) -> None:
+        """Go on without some fitted models.
+
+        Args:
+            reasons: why, by label; labels that were not fitted are passed over.
+
+        Raises:
+            BadSpec: a stage cannot do without one of them.
+        """
+        gone = [label for label in reasons if label in self.models]
+        if not gone or self.data is None:
+            return
+        self.models = {label: model for label, model in self.models.items() if label not in gone}
+        self.notes |= {label: f"left out: {reasons[label]}" for label in gone}
+        self._runner = build(self.spec, offline_world(self.data, self.models))
+
     def recommend(
         self,
         users: Any,

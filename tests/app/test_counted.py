@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shortlist.app.counted import UNSEEN, Counted, counted
+from shortlist.app.counted import UNSEEN, Counted, ages, counted
 from shortlist.app.questions import Question
 from shortlist.app.recommend import recommend
 from shortlist.app.service import Service
@@ -72,6 +72,29 @@ def test_a_scorer_that_gives_no_number_is_counted_and_its_rows_sink(monkeypatch)
     assert finite == sorted(finite, reverse=True), "what has no score is never ranked first"
 
 
+def test_a_stream_that_stands_still_shows_as_age():
+    """C8: nothing arrives for two days; the age of what is read grows with the clock, values go missing."""
+    clock = [NOW]
+    data, models, _ = parts()
+    hydrators = [{"use": "model_score", "model": "knn", "only_missing": True}, {"use": "features"}]
+    service = Service(wall=lambda: clock[0])
+    service.swap_parts("b1", data, models, {"home": spec("home", feature=FEATURES, hydrator=hydrators)}, NOW)
+
+    def age():
+        recommend(service, Question(user_id="U0", k=5))
+        [found] = [one for one in ages(service) if one.name == "fresh"]
+        assert found.surface == "home"
+        return found.seconds
+
+    first = age()
+    clock[0] += 2 * 86_400.0
+    assert age() == pytest.approx(first + 2 * 86_400.0, abs=1.0)
+    slate = recommend(service, Question(user_id="U0", k=5))
+    service.recorder.flush()
+    logged = service.ledger.get(slate.request_id)["columns"]["fresh"]
+    assert set(logged) == {0.0}, "the default of what is not known, never last week's count"
+
+
 @pytest.mark.parametrize("reason", ["missing", "stale"])
 def test_prometheus_reads_them(reason):
     from shortlist.doors.http.metrics import Metrics
@@ -80,9 +103,10 @@ def test_prometheus_reads_them(reason):
     recommend(service, Question(user_id="stranger", k=5))
     metrics = Metrics()
     metrics.without_score("home", "ranker", 2)
-    text = metrics.text(0, counted(service)).decode()
+    text = metrics.text(0, counted(service), ages=ages(service)).decode()
     name = {"missing": "age_of_last", "stale": "fresh"}[reason]
     value = named(service)[name, reason]
     line = f'shortlist_unusual_values_total{{name="{name}",reason="{reason}",surface="home"}} {float(value)}'
     assert line in text
+    assert 'shortlist_feature_age_seconds{name="fresh",surface="home"}' in text
     assert 'shortlist_rows_without_score_total{stage="ranker",surface="home"} 2.0' in text

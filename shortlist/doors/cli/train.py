@@ -29,11 +29,34 @@ def train(
     ledger: Annotated[
         str, typer.Option("--ledger", help="URL of decisions whose logged columns teach rankers, such as sqlite:PATH.")
     ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            "--until", help="Time before which events count, such as 2026-11-25; refuses a log that ends earlier."
+        ),
+    ] = "",
+    lateness: Annotated[
+        float,
+        typer.Option(
+            "--lateness", min=0, help="Seconds that an event may be late: how far past --until a log must reach."
+        ),
+    ] = 0.0,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Fit pipelines on a data set, measure the first one on the past, publish a bundle and make it current."""
-    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json, ledger)
+    at = _seconds(until) if until else None
+    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json, ledger, at, lateness)
+
+
+def _seconds(text: str) -> float:
+    """UTC seconds of a time as people write it. Raises: BadRow if it is none."""
+    import polars as pl
+
+    from shortlist.data.origin import Origin
+    from shortlist.data.times import to_seconds
+
+    return float(to_seconds(pl.Series([text]), Origin("--until"), column="until")[0])
 
 
 def make_bundle(
@@ -45,6 +68,8 @@ def make_bundle(
     home: Path | None,
     as_json: bool,
     ledger: str = "",
+    until: float | None = None,
+    lateness_s: float = 0.0,
 ) -> None:
     """Train, publish, perhaps promote, and say what came of it; exit code 1 where the gate refused the bundle."""
     from shortlist.core.settings import settings
@@ -67,6 +92,8 @@ def make_bundle(
             tracking_uri=config.tracking_uri,
             progress=advance,
             ledger=open_store("ledger", ledger) if ledger else None,
+            until=until,
+            lateness_s=lateness_s,
         )
     if as_json:
         facts = {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused}

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from shortlist.app.counted import Counted
+from shortlist.app.counted import Age, Counted
 
 if TYPE_CHECKING:
     from shortlist.pipeline.costs import ScorerCost
@@ -30,9 +30,10 @@ class Live(Collector):
 
     counts: Sequence[Counted] = ()
     costs: Sequence[ScorerCost] = ()
+    ages: Sequence[Age] = ()
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
-        """One line per surface, feature or model, and reason; and what each scorer costs."""
+        """One line per surface, feature or model, and reason; what each scorer costs; the age of features with one."""
         family = CounterMetricFamily(
             "shortlist_unusual_values",
             "Feature values that were missing, stale, overflowing or failed, rows of scenarios a ranker does not know.",
@@ -48,6 +49,14 @@ class Live(Collector):
                 if found is not None:
                     gauge.add_metric([cost.surface, cost.stage], found)
             yield gauge
+        age_s = GaugeMetricFamily(
+            "shortlist_feature_age_seconds",
+            "Seconds since the latest news of anybody in the last batch, of features with a ttl.",
+            labels=["surface", "name"],
+        )
+        for age in self.ages:
+            age_s.add_metric([age.surface, age.name], age.seconds)
+        yield age_s
 
 
 class Metrics:
@@ -113,10 +122,16 @@ class Metrics:
         """Count candidates that were too many to be scored."""
         self._over_cap.labels(surface, stage).inc(rows)
 
-    def text(self, inside: int, counts: Sequence[Counted] = (), costs: Sequence[ScorerCost] = ()) -> bytes:
+    def text(
+        self,
+        inside: int,
+        counts: Sequence[Counted] = (),
+        costs: Sequence[ScorerCost] = (),
+        ages: Sequence[Age] = (),
+    ) -> bytes:
         """Everything in Prometheus' text format."""
         self._waiting.set(inside)
-        self._live.counts, self._live.costs = counts, costs
+        self._live.counts, self._live.costs, self._live.ages = counts, costs, ages
         return generate_latest(self._registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

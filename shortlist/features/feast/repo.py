@@ -308,4 +308,4 @@ def _text(held: dict[int, list[Any]], number: int) -> str:
 
 def _seconds(message: memoryview) -> float:
     held = collect(message)
-    return signed(held.get(1, [0])[-1]) + held.get(2, [0])[-1] / 1e9
+    return signed(held.get(1, [0])[-1]) + float(held.get(2, [0])[-1]) / 1e9

@@ -129,8 +129,11 @@ def _micros(frame: pl.DataFrame, name: str, view: FeastView) -> Ints:
         whole = series.to_physical()
         if whole.null_count() == 0:
             found: Ints = whole.to_numpy().astype(np.int64)
-            return -(-found // 1_000) if unit == "ns" else found * 1_000 if unit == "ms" else found
-    return np.ceil(to_seconds(series, Origin(view.source.path), column=name) * 1e6).astype(np.int64)
+            if unit == "ns":
+                found = -(-found // 1_000)
+            return found * 1_000 if unit == "ms" else found
+    micros: Ints = np.ceil(to_seconds(series, Origin(view.source.path), column=name) * 1e6).astype(np.int64)
+    return micros
 
 
 def _plain(series: pl.Series, type_: str) -> list[Any]:

@@ -52,6 +52,9 @@ class Logistic(Ranker):
 
     Config: ClassVar[type[ModelConfig]] = Config
 
+    # Numbers too large to square leave a column without a say, and steps too long leave weights that are no numbers;
+    # those are refused after the fit, by name, so nothing is said about them here.
+    @np.errstate(over="ignore", invalid="ignore")
     def learn_shown(self, x: Floats, label: Floats, group: Ints, ctx: FitContext, shown: Shown | None) -> None:
         """Descend from zero weights and the bias that already gives the share of clicks.
 

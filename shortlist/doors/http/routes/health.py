@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from shortlist._version import __version__
-from shortlist.app.counted import counted
+from shortlist.app.counted import ages, counted
 from shortlist.app.status import costs, ready
 from shortlist.doors.http import metrics, shapes, wire
 from shortlist.doors.http.describe import described
@@ -32,5 +32,6 @@ async def get_ready(request: Request) -> Response:
 async def get_metrics(request: Request) -> Response:
     """Counters and histograms; no label names a user or an item."""
     door = door_of(request)
-    text = door.metrics.text(door.limits.inside, counted(door.service), costs(door.service))
+    state = counted(door.service), costs(door.service), ages(door.service)
+    text = door.metrics.text(door.limits.inside, *state)
     return Response(text, media_type=metrics.CONTENT_TYPE)
