@@ -133,9 +133,15 @@ class EventStatus:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch of events, row by row in the order sent."""
+    """What became of a batch of events, row by row in the order sent.
+
+    Attributes:
+        rows: one per event.
+        ahead: accepted events whose sender's clock was ahead of ours; they are taken for ones of the moment they came.
+    """
 
     rows: tuple[EventStatus, ...] = ()
+    ahead: int = 0
 
     def count(self, status: str) -> int:
         """Rows of that status."""

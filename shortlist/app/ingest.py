@@ -34,9 +34,12 @@ def ingest(service: Service, rows: Sequence[Any]) -> Receipt:
     state = service.state if service.serves else None
     refused = {n: error for n, row in enumerate(rows) if (error := _refusal(state, row)) is not None}
     good = [row for n, row in enumerate(rows) if n not in refused]
-    outcomes = iter(service.append(lambda: take_in(service.log, good, received_at)))
+    found = service.append(lambda: take_in(service.log, good, received_at))
+    ahead = sum((one.event.stated_at or 0.0) > received_at for one in found if one.event is not None)
+    outcomes = iter(found)
     return Receipt(
-        tuple(_rejected(rows[n], refused[n]) if n in refused else _status(next(outcomes)) for n in range(len(rows)))
+        tuple(_rejected(rows[n], refused[n]) if n in refused else _status(next(outcomes)) for n in range(len(rows))),
+        ahead,
     )
 
 

@@ -97,5 +97,11 @@ def _answered(state: State, surface: str, runner: Runner, requests: Requests, pa
             f"The pipeline of '{surface}' returns items that the bundle's vocabulary does not have.",
             hint="Publish models, data and specs of one training run together.",
         )
+    for stage in slates.trace.stages:
+        if stage.kind == "scorer" and 0 < stage.rows_out == stage.without_score:
+            raise BundleMismatch(
+                f"The scorer '{stage.stage}' of '{surface}' gives no candidate a number.",
+                hint="Teach its model again and publish again.",
+            )
     reasons_of(state, runner, slates)
     return [f"{stage.stage}: {stage.failed}" for stage in slates.trace.stages if stage.failed]

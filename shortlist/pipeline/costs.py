@@ -21,6 +21,7 @@ from shortlist.core.errors import DependencyError, OperatorError, StageError
 from shortlist.core.types import Candidates, Requests
 from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.run import Runner
+from shortlist.pipeline.soundness import refuse_unsound
 from shortlist.pipeline.spec import PipelineSpec, declare
 from shortlist.pipeline.stages.scorers.base import ModelScorer, best_so_far
 
@@ -80,6 +81,8 @@ class ScorerCost:
     @property
     def hint(self) -> str:
         """What an operator can do."""
+        if self.affords is None or self.affords == self.rows:
+            return "It scores no more than a list needs: take a smaller model, or raise budget_ms."
         return (
             f"Score fewer (most = {self.affords}, or over_budget = 'cap' for publishing to fix it), take a smaller "
             "model, or let a network serve as a graph (pip install 'shortlist[onnx]')."
@@ -116,6 +119,9 @@ def fixed(
     Returns:
         The specs, and what their scorers cost with the caps that hold. A pipeline that cannot be built or asked here is
         left as it is; loading it will say why.
+
+    Raises:
+        StageError: a ranker's scores are no numbers, of another number of heads, or the same for everything.
     """
     out: dict[str, PipelineSpec] = dict(specs)
     costs: list[ScorerCost] = []
@@ -128,6 +134,7 @@ def fixed(
             log.warning("What scoring on '%s' costs could not be measured: %s", surface, error)
             continue
         try:
+            refuse_unsound(surface, runner, _latest(data, surface, spec.k))
             found = [
                 (runner.stage(cost.stage), cost) for cost in measure(surface, runner, _latest(data, surface, spec.k))
             ]

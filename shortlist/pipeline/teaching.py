@@ -26,6 +26,7 @@ from shortlist.data.splits.leave_last_out import leave_last_out
 from shortlist.pipeline.build import build, offline_world
 from shortlist.pipeline.outcomes import CLICK
 from shortlist.pipeline.run import Runner
+from shortlist.pipeline.soundness import trouble
 from shortlist.pipeline.spec import MODEL_KINDS, ModelSpec, PipelineSpec
 from shortlist.pipeline.training import (
     TrainingRows,
@@ -200,14 +201,7 @@ def _trouble(ranker: Any, rows: TrainingRows) -> str:
     last = rows.take(np.arange(len(rows)) >= len(rows) - JUDGED)
     asked = last.shown
     table = Candidates(asked.row.astype(np.int32), asked.item, len(asked.requests), dict(last.columns))
-    scores = np.asarray(ranker.score(asked.requests, table))
-    if scores.ndim != 2 or scores.shape != (len(table), len(ranker.tasks)):
-        return f"gave scores of shape {list(scores.shape)} for {len(ranker.tasks)} tasks"
-    if not np.isfinite(scores).all():
-        return f"gave {int((~np.isfinite(scores)).any(1).sum())} scores that are no numbers"
-    if (scores.min(0) == scores.max(0)).any():
-        return "gave every item the same score"
-    return ""
+    return trouble(ranker.score(asked.requests, table), len(table), ranker.tasks)
 
 
 def _refuse_unknown_tasks(model: ModelSpec, tasks: Sequence[str], spec: PipelineSpec) -> None:

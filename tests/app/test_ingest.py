@@ -188,3 +188,13 @@ def test_users_are_listed_most_active_first(service, world):
     assert found[0] == {"user_id": "U7", "n_events": 9}
     assert [row["user_id"] for row in found[1:]] == ["U0", "U1"]
     assert users(service, "nobody", 3) == {"users": []}
+
+
+def test_events_of_a_clock_that_is_ahead_are_counted_and_taken_for_now(service, world):
+    """A little ahead is a skewed clock, far ahead is a mistake."""
+    now = service.wall()
+    sent = [world.click(n, occurred_at=now + ahead) for n, ahead in enumerate((-60.0, 120.0, 9_000.0), start=1)]
+    found = ingest(service, sent)
+    assert [row.status for row in found.rows] == ["accepted", "accepted", "rejected"]
+    assert found.ahead == 1
+    assert ingest(service, sent).ahead == 0, "a repeated event is not counted again"

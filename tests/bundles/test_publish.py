@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shortlist import bundles
+from shortlist import Pipeline, bundles
 from shortlist.bundles.manifests import ID
 from shortlist.core.errors import (
     BadConfig,
@@ -23,6 +23,9 @@ from shortlist.core.errors import (
 )
 from shortlist.core.registry import create
 from shortlist.core.types import History, Requests
+from shortlist.models.ranking.gbdt import Gbdt
+from shortlist.pipeline.spec import load_spec
+from shortlist.testing.worlds import small_log
 
 
 def visible(root: Path) -> list[str]:
@@ -199,7 +202,7 @@ KILLED = """
 import sys
 from pathlib import Path
 import polars as pl
-from shortlist import bundles
+from shortlist import Pipeline, bundles
 from shortlist.core.registry import create
 from shortlist.data.dataset import Dataset
 rows = [(f"u{n % 30}", f"i{n % 7}", 1.7e9 + n) for n in range(300)]
@@ -242,3 +245,61 @@ def test_the_manifest_is_json_that_people_can_read(root, parts):
     values = json.loads((ref.path / "manifest.json").read_text())
     assert values["id"] == ref.id
     assert len(values["checksum"]) == 64
+
+
+@pytest.fixture(scope="module")
+def fitted_home():
+    """Data and the home pipeline with a ranker."""
+    data = small_log()
+    spec = load_spec("home").with_overrides({"model.ranker.min_rows": 5})
+    return data, Pipeline(spec).fit(data)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda self, requests, table: np.full((len(table), 1), np.nan), "are no numbers"),
+        (lambda self, requests, table: np.full((len(table), 1), 0.25), "the same score"),
+        (lambda self, requests, table: np.tile(np.arange(len(table)) * 1.0, (2, 1)).T, "for 1 tasks"),
+        (lambda self, requests, table: np.empty((len(table), 0)), "for 1 tasks"),
+    ],
+    ids=["nan", "constant", "two heads", "no head"],
+)
+def test_a_ranker_that_came_out_wrong_is_neither_published_nor_promoted(
+    fitted_home, tmp_path, monkeypatch, wrong, said
+):
+    """Also where no pipeline taught it: publishing asks it about candidates, and nothing becomes visible."""
+    data, pipe = fitted_home
+    root = tmp_path / "bundles"
+    sound = bundles.publish(root, data=data, models=pipe.models, specs={"home": pipe.spec})
+    bundles.promote(root, sound.id)
+    monkeypatch.setattr(Gbdt, "score", wrong)
+    with pytest.raises(StageError, match=f"(?s)'ranker' of 'home' gave .*{said}"):
+        bundles.publish(root, data=data, models=pipe.models, specs={"home": pipe.spec})
+    assert [one.id for one in bundles.list_bundles(root)] == [sound.id]
+    assert bundles.current(root).id == sound.id
+
+
+def test_a_ranker_with_other_heads_than_it_says_is_refused_by_the_server(fitted_home, tmp_path, monkeypatch):
+    """It was published soundly and computes something else where it is loaded: the bundle before keeps serving."""
+    from shortlist.app.deploy import promote
+    from shortlist.app.questions import Question
+    from shortlist.app.recommend import recommend
+    from shortlist.app.service import Service
+
+    data, pipe = fitted_home
+    root = tmp_path / "bundles"
+    first, second = (
+        bundles.publish(root, data=data, models=pipe.models, specs={"home": pipe.spec}, tags={"n": n}) for n in "12"
+    )
+    bundles.promote(root, first.id)
+    service = Service(root=root)
+    service.swap(bundles.load(first.path))
+    for wrong in (lambda self, r, t: np.ones((len(t), 2)), lambda self, r, t: np.full((len(t), 1), np.nan)):
+        with monkeypatch.context() as patch:
+            patch.setattr(Gbdt, "score", wrong)
+            with pytest.raises(BundleMismatch, match="home"):
+                promote(service, second.id)
+        assert service.bundle_id == first.id
+        assert bundles.current(root).id == first.id
+        assert len(recommend(service, Question(user_id="u0")).items)

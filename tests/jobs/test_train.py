@@ -89,7 +89,15 @@ def test_a_pipeline_worse_than_its_candidates_does_not_replace_the_one_that_serv
     assert first.promoted, "where nothing serves yet, a poor list is better than none, and the report says how poor"
 
 
-@pytest.mark.parametrize("wrong", [np.nan, 0.25], ids=["nan", "constant"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda self, x: np.full(len(x), np.nan),
+        lambda self, x: np.full(len(x), 0.25),
+        lambda self, x: np.arange(2.0 * len(x)).reshape(-1, 2),
+    ],
+    ids=["nan", "constant", "two heads for one task"],
+)
 def test_a_broken_ranker_is_never_published(tmp_path, monkeypatch, wrong):
     """The bundle goes out without it, the blend decides, and the report says why."""
     from shortlist.models.ranking.gbdt import Gbdt
@@ -99,7 +107,7 @@ def test_a_broken_ranker_is_never_published(tmp_path, monkeypatch, wrong):
     data = small_log(n_users=80, n_items=40)
     sound = job.train(data, [tmp_path / "front.toml"], home=tmp_path / "sound", k=5)
     assert "ranker" in bundles.load(sound.bundle.path).models
-    monkeypatch.setattr(Gbdt, "score_matrix", lambda self, x: np.full(len(x), wrong))
+    monkeypatch.setattr(Gbdt, "score_matrix", wrong)
     made = job.train(data, [tmp_path / "front.toml"], home=tmp_path / "broken", k=5)
     assert "ranker" not in bundles.load(made.bundle.path).models
     assert made.report["pipeline"]["left_out"]["ranker"].startswith("left out: gave ")

@@ -69,6 +69,9 @@ class Metrics:
             "shortlist_request_seconds", "Latency by route.", ["route"], buckets=LATENCY_S, registry=self._registry
         )
         self._events = self._counter("shortlist_events", "Event rows by what became of them.", "status")
+        self._ahead = self._counter(
+            "shortlist_events_ahead", "Accepted events whose sender's clock was ahead; taken for ones of now."
+        )
         self._stage_ms = Histogram(
             "shortlist_stage_ms",
             "Milliseconds by pipeline stage.",
@@ -99,6 +102,10 @@ class Metrics:
         """Count event rows by status."""
         for status, n in counts.items():
             self._events.labels(status).inc(n)
+
+    def ahead(self, rows: int) -> None:
+        """Count accepted events that were stated to lie ahead."""
+        self._ahead.inc(rows)
 
     def slate(self, surface: str, served_by: str, *, cold: bool, short: bool, degraded: Iterable[str]) -> None:
         """Count one served list."""

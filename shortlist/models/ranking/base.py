@@ -1,7 +1,8 @@
 """What rankers share: they learn from rows of feature columns with a label, and score rows that have the same columns.
 
 A row is one shown (or retrieved) item of one request. Rankers never look columns up themselves: the pipeline fills them
-with the same code when it trains and when it serves. Unknown values are NaN; infinities count as unknown.
+with the same code when it trains and when it serves. Unknown values are NaN; infinities, and numbers that single
+precision cannot hold, count as unknown.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from shortlist.models.base import Model, ModelConfig
 from shortlist.models.ranking import _calibration
 from shortlist.models.ranking._columns import request_columns
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number of a column; the square of what is larger may not exist, and graphs compute in single precision."""
 Labels = Array | Mapping[str, Array]
 """One label, or labels by the name of their task."""
 
@@ -277,7 +280,7 @@ def places_of(shown: Shown | None, n: int) -> Ints:
 
 
 def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:
-    """float64[N, F] of the named columns; infinities become NaN.
+    """float64[N, F] of the named columns; infinities, and what is beyond `LARGEST`, become NaN.
 
     Raises:
         SchemaMismatch: a column is not one number per row.
@@ -292,5 +295,6 @@ def matrix_of(columns: Mapping[str, Any], names: list[str], n: int) -> Floats:
                 field=name,
             )
         x[:, j] = column
-    x[~np.isfinite(x)] = np.nan
+    # Written so that what is no number is among them.
+    x[~(np.abs(x) <= LARGEST)] = np.nan
     return x

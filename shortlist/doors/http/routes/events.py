@@ -70,6 +70,7 @@ async def store(request: Request, rows: Sequence[Any]) -> Receipt:
     door = door_of(request)
     found = await run(request, lambda: ingest(door.service, rows))
     door.metrics.events({status: found.count(status) for status in STATUSES if found.count(status)})
+    door.metrics.ahead(found.ahead)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from shortlist.core.errors import NotFitted
+from shortlist.core.errors import NotFitted, StageError
 from shortlist.core.types import Array, Candidates, Requests
 from shortlist.pipeline.stages.base import World
 from shortlist.pipeline.stages.scorers.base import ModelScorer, ModelScorerConfig
@@ -52,6 +52,12 @@ class RankerScorer(ModelScorer):
     def score(self, requests: Requests, candidates: Candidates) -> Mapping[str, Array]:
         """`score` float64[N], and a column per head."""
         found = np.asarray(self.model.score(requests, candidates), np.float64)
+        if found.shape != (len(candidates), len(self.model.tasks)):
+            raise StageError(
+                f"The ranker '{self.config.model}' gave scores of shape {list(found.shape)} for {len(candidates)} rows "
+                f"and {len(self.model.tasks)} tasks.",
+                hint="This is a bug in the ranker; roll back to the bundle before.",
+            )
         heads = self._heads(self.model.tasks)
         return {"score": found[:, 0], **{name: found[:, head] for head, name in enumerate(heads)}}
 
