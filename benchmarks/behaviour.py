@@ -7,8 +7,9 @@ A row is a rating, positive from 4 up, in the protocol of `benchmarks.ctr`: the 
 decide when to stop, AUC is that of the last 10 %. The past of a row is what its user rated 4 or more strictly before
 its time, whichever part that lies in, as a server would know it. Columns are user, decade of age, gender, occupation
 and first figure of the zip code; films are read by id, year and genres. Controls: pasts of other rows (`shuffled`), and
-no pasts at all (`none`), when teaching and when judging alike. Intervals draw the users of the test rows again.
-Settings were chosen with `--valid`, which prints no figure of the test rows.
+no pasts at all (`none`), when teaching and when judging alike. gAUC is the AUC within each user's test rows, weighted
+by these. Intervals, also those of gains, draw the users of the test rows again. Settings were chosen with `--valid`,
+which prints no figure of the test rows. With `--kept FOLDER` a fit that stands there is not made again.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ import argparse
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ctr import prepared, table
+from benchmarks.ctr import prepared
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.catalog import load
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import split
-from shortlist.evaluation.metrics import auc
+from shortlist.evaluation.metrics import auc, gauc
+from shortlist.evaluation.stats import bootstrap_auc, bootstrap_auc_gain, bootstrap_gauc
 
 COLUMNS = ("user", "age", "gender", "occupation", "zip")
 LONGEST = 200
@@ -44,28 +47,81 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
     parser.add_argument("--valid", action="store_true", help="look at the rows that stop training only")
+    parser.add_argument("--kept", type=Path, help="folder of fits, so that a long run can go on")
     chosen = parser.parse_args()
     extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
     data = load("ml-100k")
     names = presets() if chosen.models == "all" else chosen.models.split(",")
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     rows: dict[str, Any] = {}
     for pasts in chosen.pasts.split(","):
         rows = rows_of(data, chosen.protocol, pasts)
         for name in names:
             for seed in map(int, chosen.seeds.split(",")):
-                row = run(name, rows, seed, **extra)
-                hidden = {"score"} | ({"auc"} if chosen.valid else set())
+                row = kept(chosen.kept, f"{chosen.protocol}-{name}-{pasts}-{seed}", name, rows, seed, extra)
+                hidden = {"score"} | ({"auc", "gauc"} if chosen.valid else set())
                 line = {key: value for key, value in row.items() if key not in hidden}
                 print(json.dumps({"model": name, "past": pasts, "seed": seed, **line}), flush=True)
-                found.setdefault(f"{name}, {pasts}", []).append(row)
+                found.setdefault((name, pasts), []).append(row)
     if not chosen.valid:
-        print(table(found, rows, barred=False))
+        print(table(found, rows))
 
 
 def presets() -> list[str]:
     """Names of all behaviour models."""
     return [row.name for row in registry.rows("ranker") if ".behaviour." in row.target]
+
+
+def kept(
+    folder: Path | None, label: str, name: str, rows: dict[str, Any], seed: int, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """As `run`, from the folder if it stands there with the same settings."""
+    if folder is None:
+        return run(name, rows, seed, **settings)
+    place, said = folder / f"{label}.npz", json.dumps(settings, sort_keys=True)
+    if place.exists():
+        with np.load(place, allow_pickle=False) as file:
+            if str(file["settings"]) == said:
+                return {**json.loads(str(file["row"])), "score": file["score"]}
+    row = run(name, rows, seed, **settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = json.dumps({key: value for key, value in row.items() if key != "score"})
+    np.savez(place, score=row["score"], row=plain, settings=said)
+    return row
+
+
+def table(found: dict[tuple[str, str], list[dict[str, Any]]], rows: dict[str, Any]) -> str:
+    """Markdown: means over seeds with intervals over users, and gains on two references with the same seeds."""
+    lines = [
+        "| model | past | AUC (95 %) | gAUC (95 %) | AUC over its own without a past | AUC over history_mean "
+        "| sd of seeds | passes kept | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    n = rows["sizes"][2]
+    label, user = rows["label"][-n:], rows["cluster"][-n:]
+
+    def scores(which: tuple[str, str]) -> Any:
+        return np.stack([row["score"] for row in found[which]], axis=1)
+
+    def gain(which: tuple[str, str], other: tuple[str, str]) -> str:
+        if other not in found or which == other:
+            return ""
+        low, high = bootstrap_auc_gain(label, scores(which), scores(other), user)
+        mean = np.mean([row["auc"] for row in found[which]]) - np.mean([row["auc"] for row in found[other]])
+        return f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
+
+    for which, fits in found.items():
+        name, past = which
+        parts = []
+        for key, interval in (("auc", bootstrap_auc), ("gauc", bootstrap_gauc)):
+            low, high = interval(label, scores(which), user)
+            parts.append(f"{np.mean([row[key] for row in fits]):.4f} ({low:.3f} to {high:.3f})")
+        spread = f"{np.std([row['auc'] for row in fits], ddof=1):.4f}" if len(fits) > 1 else ""
+        passes = ", ".join(str(row["epoch"]) for row in fits)
+        seconds = np.mean([row["core_seconds"] for row in fits])
+        gains = [gain(which, (name, "none")), gain(which, ("history_mean", past))]
+        lines.append(f"| {' | '.join([name, past, *parts, *gains, spread, passes, f'{seconds:.0f}'])} |")
+    return "\n".join(lines)
 
 
 def rows_of(data: Dataset, protocol: str, pasts: str) -> dict[str, Any]:
@@ -112,6 +168,7 @@ def run(name: str, rows: dict[str, Any], seed: int, **settings: Any) -> dict[str
     search = model.report_["search"]
     return {
         "auc": round(auc(label[rest], score), 4),
+        "gauc": round(gauc(label[rest], score, rows["cluster"][rest]), 4),
         "score": score,
         "valid": round(search["best"], 4),
         "epoch": search["best_epoch"],

@@ -15,6 +15,7 @@ import numpy as np
 
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Array, Floats, Ints
+from shortlist.evaluation.metrics.classification import auc_by_group
 
 CELLS = 4_000_000
 """Cells of one block of draws: 32 MB."""
@@ -211,6 +212,40 @@ def bootstrap_auc_gain(
         had, have = (_drawn_auc(mine, table[rows], own, draws, seed + number) for table in (second, first))
         gains.append(have - had)
     return _percentiles(np.mean(gains, axis=0) if gains else np.empty(0), level)
+
+
+def bootstrap_gauc(
+    label: Array, score: Floats, group: Ints, *, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the AUC within groups, weighted by their rows as in `gauc`; the groups are drawn again.
+
+    Args:
+        label: bool or 0/1 [N].
+        score: float[N], or float[N, S] for the mean over S models; ties count half.
+        group: int[N], users or requests, any order; those with one class count for nothing.
+        draws: resamples of the groups.
+        level: coverage aimed at.
+        seed: source of the draws.
+
+    Returns:
+        (low, high); NaN if no group has both classes.
+
+    Raises:
+        BadConfig: fewer than 10 draws, a level outside (0, 1), or arrays of different lengths.
+    """
+    table, positive = _as_columns(score), np.asarray(label) > 0
+    _refuse_auc(label, table, group, draws, level)
+    known, dense = np.unique(group, return_inverse=True)
+    judged = [auc_by_group(positive, table[:, column], dense, len(known)) for column in range(table.shape[1])]
+    each = np.mean([found for found, _, _ in judged], axis=0)
+    weight = np.where(np.isfinite(each), np.bincount(dense, minlength=len(known)), 0.0)
+    worth = weight * np.nan_to_num(each)
+    drawn = [
+        np.divide(times @ worth, n, out=np.full(len(n), np.nan), where=n > 0)
+        for times in _draw_counts(len(known), draws, seed)
+        for n in (times @ weight,)
+    ]
+    return _percentiles(np.concatenate(drawn) if drawn else np.empty(0), level)
 
 
 def _as_columns(score: Floats) -> Floats:

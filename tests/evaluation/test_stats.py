@@ -7,8 +7,14 @@ import pytest
 
 from shortlist.core.errors import BadConfig
 from shortlist.evaluation import stats
-from shortlist.evaluation.metrics import auc
-from shortlist.evaluation.stats import bootstrap_auc, bootstrap_auc_gain, bootstrap_intervals, compare_paired
+from shortlist.evaluation.metrics import auc, gauc
+from shortlist.evaluation.stats import (
+    bootstrap_auc,
+    bootstrap_auc_gain,
+    bootstrap_gauc,
+    bootstrap_intervals,
+    compare_paired,
+)
 
 
 def test_interval_of_a_constant_is_a_point():
@@ -156,6 +162,31 @@ def test_auc_interval_does_not_depend_on_the_block(monkeypatch):
     whole = bootstrap_auc(label, score, user, draws=50)
     monkeypatch.setattr(stats, "CELLS", 200)
     assert bootstrap_auc(label, score, user, draws=50) == pytest.approx(whole)
+
+
+def test_gauc_interval_is_that_of_a_weighted_mean_over_groups():
+    """Three kinds of groups: 2 rows ranked right, 4 rows ranked wrong, and one class, which counts for nothing."""
+    kinds = np.arange(300) % 3
+    group = np.repeat(np.arange(300), np.array([2, 4, 5])[kinds])
+    kind = kinds[group]
+    label = np.where(kind == 2, 1, _alternating(group))
+    score = np.where(kind == 0, label, -label).astype(float)
+    assert gauc(label, score, group) == pytest.approx(1 / 3)
+    low, high = bootstrap_gauc(label, score, group)
+    assert low < 1 / 3 < high
+    # Standard error of a ratio of means over the groups drawn, by the delta method.
+    weight, each = np.array([2.0, 4.0, 0.0])[kinds], np.array([1.0, 0.0, 0.0])[kinds]
+    error = np.sqrt(np.mean((weight * (each - 1 / 3)) ** 2) / 300) / weight.mean()
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.1)
+    assert bootstrap_gauc(label, np.stack([score, score], 1), group) == (low, high)
+    assert np.isnan(bootstrap_gauc(np.ones(4), np.arange(4.0), np.arange(4), draws=10)).all()
+
+
+def _alternating(group):
+    """0, 1, 0, 1 ... from the first row of each group."""
+    first = np.r_[True, np.diff(group) != 0]
+    place = np.arange(len(group)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+    return place % 2
 
 
 def test_a_paired_gain_is_surer_than_two_intervals():

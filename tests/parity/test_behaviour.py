@@ -143,12 +143,38 @@ def test_what_happens_at_or_after_now_changes_no_score(fitted, newsroom, served)
         assert (served.pop()[2].tolist() == plain.tolist()) == same
 
 
+def test_a_late_event_is_all_that_training_reads_and_serving_did_not(fitted, newsroom, served):
+    """The last event before each request reaches the log after the answer: only training has it, all else is alike."""
+    shown = some_impressions(newsroom)
+    shown = shown.take(np.sort(np.unique(shown.user, return_index=True)[1]))
+    events, in_time, late = newsroom.interactions, np.ones(len(newsroom.interactions.at), bool), set()
+    for user, now in zip(shown.user.tolist(), shown.at.tolist(), strict=True):
+        before = np.flatnonzero((events.user == user) & (events.at < now))
+        for j in before[np.lexsort((before, events.at[before]))][-1:].tolist():
+            in_time[j] = False
+            late.add((user, int(events.item[j]), float(events.at[j])))
+    build(fitted.spec, offline_world(newsroom.select(in_time), fitted.models)).run(_given(shown), skip=SKIP)
+    [(requests, _, _)] = served
+    taught = training_rows(fitted.runner, newsroom, shown).shown.requests
+    assert len(late) > 20
+    for b, user in enumerate(shown.user.tolist()):
+        was, reads = (_events(each.history, b) for each in (requests, taught))
+        assert [event for event in reads if (user, *event) in late] == reads[-1:]
+        assert reads[:-1] == was[len(was) - len(reads[:-1]) :]
+    assert (taught.history.lengths > 0).sum() == len(late)
+
+
 def test_a_bundle_serves_the_ranker_it_was_given(fitted, newsroom, tmp_path):
     fitted.models["ranker"].save(tmp_path)
     models = {**fitted.models, "ranker": Din.load(tmp_path)}
     again = Pipeline.assembled(fitted.spec, newsroom, models)
     users = newsroom.users.ids[:30]
     assert again.recommend(users, k=5).equals(fitted.recommend(users, k=5))
+
+
+def _events(history, b):
+    mine = slice(history.offsets[b], history.offsets[b + 1])
+    return list(zip(history.item[mine].tolist(), history.at[mine].tolist(), strict=True))
 
 
 SKIP = ("seen", "unavailable", "duplicate_title")
