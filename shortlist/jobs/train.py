@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from shortlist.bundles import BundleRef, as_served, current, promote, publish
 from shortlist.bundles.track import mark_production, record_run
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import BadSpec, StoreUnavailable
+from shortlist.core.errors import BadConfig, BadSpec, StoreUnavailable
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, split
 from shortlist.evaluation.backtest import Backtest, backtest, replay_split
@@ -62,18 +62,26 @@ class Trained:
 
 
 def judge(
-    data: Dataset, pipeline: PipelineSpec | str | Path = "home", *, k: int = 10, seed: int = 0, threads: int = 2
+    data: Dataset,
+    pipeline: PipelineSpec | str | Path = "home",
+    *,
+    k: int = 10,
+    seed: int = 0,
+    threads: int = 2,
+    strict: bool = False,
 ) -> Backtest:
     """Replay the end of the log through a pipeline that has not seen it.
 
     Data with logged impressions is cut at a moment and every later impression is asked at its own time; other data is
-    asked for each user's last event, because many public logs hold one sitting per user.
+    asked for each user's last event, because many public logs hold one sitting per user; `strict` keeps the event
+    before it from the fit as well.
 
     Raises:
         BadSpec: the pipeline cannot be built on this data.
+        BadConfig: `strict`, and the data is cut at a moment.
         EmptyTraining: nothing is left to learn from or to ask.
     """
-    return backtest(pipeline, cut_for_replay(data), k, seed=seed, threads=threads)
+    return backtest(pipeline, cut_for_replay(data, strict=strict), k, seed=seed, threads=threads)
 
 
 def fit_pipelines(
@@ -254,11 +262,21 @@ def _check_writable(home: Path) -> None:
         ) from None
 
 
-def cut_for_replay(data: Dataset) -> Split:
-    """Cut as `judge` does: at a moment where lists were logged, at each user's last event elsewhere."""
+def cut_for_replay(data: Dataset, *, strict: bool = False) -> Split:
+    """Cut as `judge` does: at a moment where lists were logged, at each user's last event elsewhere.
+
+    Raises:
+        BadConfig: `strict` on data that is cut at a moment, where no event before the asked ones is held back.
+    """
     if data.clock == "unix" and data.impressions is not None and len(data.impressions):
+        if strict:
+            raise BadConfig(
+                f"'{data.name}' has impressions and is cut at a moment; there is no event to keep from the fit.",
+                hint="Leave out --strict.",
+                field="strict",
+            )
         return replay_split(data, HELD_BACK)
-    made: Split = split(data, "leave-last-out")
+    made: Split = split(data, "leave-last-out", strict=strict)
     return made
 
 

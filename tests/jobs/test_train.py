@@ -187,3 +187,11 @@ def test_what_scoring_costs_is_published_and_a_cap_is_judged_and_served(tmp_path
     assert f'shortlist_rows_over_cap_total{{stage="ranker",surface="home"}} {float(beyond)}' in text
     assert f'shortlist_scorer_cap_rows{{stage="ranker",surface="home"}} {float(most)}' in text
     assert 'shortlist_scorer_budget_ms{stage="ranker",surface="home"} 6.0' in text
+
+
+def test_a_strict_judgement_keeps_the_event_before_from_the_fit():
+    from dataclasses import replace
+
+    data = replace(small_log(), impressions=None)
+    assert job.judge(data, k=5, strict=True).to_dict()["options"]["strict"] is True
+    assert job.cut_for_replay(data).train.n_events - job.cut_for_replay(data, strict=True).train.n_events > 0

@@ -7,11 +7,14 @@ import urllib.request
 
 import pytest
 
+from shortlist.doors.cli.train import chosen_pipelines
+from shortlist.jobs.train import SURFACES
+
 
 def test_a_shop_from_log_to_list(shell, shop_csv):
     """init, doctor, train, bundle, recommend: what a new user types, in order."""
     shell.run("init", ".")
-    assert (shell.folder / "pipelines/home.toml").exists()
+    assert {path.stem for path in (shell.folder / "pipelines").iterdir()} == set(SURFACES)
     report = shell.json("doctor", "--data", shop_csv)
     assert not [f for f in report["findings"] if f["severity"] == "error"]
     trained = shell.json("train", "--data", shop_csv)
@@ -26,6 +29,18 @@ def test_a_shop_from_log_to_list(shell, shop_csv):
     stranger = shell.json("recommend", "--user", "nobody-yet", "-k", "5")
     assert stranger["cold_start"]
     assert len(stranger["items"]) == 5
+
+
+def test_the_long_pipeline_comes_when_it_is_named(shell, shop_csv, monkeypatch, capsys):
+    shell.run("init", ".", "--pipelines", "home,two-stage")
+    (shell.folder / "pipelines" / "mine.toml").write_text('name = "mine"\n')
+    monkeypatch.chdir(shell.folder)
+    assert [path.stem for path in chosen_pipelines("")] == ["home", "mine"]
+    assert "--pipelines pipelines/two-stage.toml" in " ".join(capsys.readouterr().err.split())
+    _, err = shell.run("init", "other", "--pipelines", "two-stages", code=2)
+    assert "Did you mean 'two-stage'" in err
+    trained = shell.json("train", "--data", shop_csv, "--pipelines", "home,pipelines/two-stage.toml")
+    assert {"home", "two-stage"} <= set(shell.json("bundle", "show", trained["bundle"])["pipelines"])
 
 
 def test_a_second_bundle_can_be_rolled_back(shell, shop_csv):

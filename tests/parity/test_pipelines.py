@@ -17,11 +17,17 @@ from shortlist.pipeline.spec import load_spec, shipped_specs
 from shortlist.testing.worlds import small_log
 
 NAMES = sorted(shipped_specs())
+# The long pipeline is taught by one step back and a few requests: nothing held here depends on how well it ranks.
+QUICK = {"two-stage": {"training.last_events": 1, "training.max_impressions": 300, "model.two_stage.trees": 10}}
+
+
+def unfitted(name):
+    return Pipeline(load_spec(name).with_overrides(QUICK.get(name, {})))
 
 
 @pytest.fixture(scope="module")
 def fitted(newsroom):
-    return {name: Pipeline.load(name).fit(newsroom) for name in NAMES}
+    return {name: unfitted(name).fit(newsroom) for name in NAMES}
 
 
 def asked(data, n=120, seed=0, k=10):
@@ -57,7 +63,9 @@ def test_a_batch_of_one_is_a_batch_of_many(fitted, newsroom, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_holds_on_ratings(ml_100k, name):
-    runner = Pipeline.load(name).fit(ml_100k).runner
+    made = unfitted(name).fit(ml_100k)
+    assert set(made.notes) <= {"ranker"}  # of `home`, which wants impressions
+    runner = made.runner
     requests = asked(ml_100k, n=40, seed=1)
     together = runner.run(requests, strict=True)
     for b in range(len(requests)):
@@ -133,7 +141,7 @@ def shop():
 
 @pytest.fixture(scope="module")
 def runners(shop):
-    return {name: Pipeline(load_spec(name)).fit(shop).runner for name in NAMES}
+    return {name: unfitted(name).fit(shop).runner for name in NAMES}
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,7 +173,7 @@ def test_lists_are_unique_unseen_and_as_long_as_they_can_be(shop, runners, name,
         assert len(set(items)) == len(items)
         assert eligible[items].all()
         possible = np.flatnonzero(eligible).tolist()
-        if name != "session":
+        if name not in {"session", "two-stage"}:
             read = {titles[i] for i in seen}
             possible = list({titles[i]: i for i in possible if titles[i] not in read}.values())
         assert len(items) == min(k, len(possible))

@@ -103,6 +103,7 @@ def backtest(
     pipeline: Annotated[str, typer.Argument(help="Pipeline name or TOML file.")] = "home",
     data: Data = DATA,
     k: K = LENGTH,
+    strict: Strict = False,
     seed: Seed = 0,
     plots: Plots = None,
     as_json: Json = False,
@@ -113,7 +114,8 @@ def backtest(
     from shortlist.jobs.train import judge
 
     with progress(f"Backtest of {pipeline} on {data}", quiet=as_json):
-        report = judge(load(data), pipeline, k=k, seed=seed, threads=settings().threads).to_dict()
+        made = judge(load(data), pipeline, k=k, seed=seed, threads=settings().threads, strict=strict)
+        report = made.to_dict()
     if as_json:
         print_json(report)
     else:

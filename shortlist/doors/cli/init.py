@@ -29,13 +29,19 @@ IGNORED = ".shortlist/\n"
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to start in; created if absent.")] = Path(),
+    pipelines: Annotated[
+        str, typer.Option("--pipelines", help="Shipped pipelines to write, by commas. Default: home,similar,session.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Write shortlist.toml and the pipelines into a folder; refuses to overwrite."""
-    from shortlist.pipeline.spec import shipped_specs
+    from shortlist.core.specfile import read_spec
+    from shortlist.jobs.train import SURFACES
 
     files = {folder / "shortlist.toml": SETTINGS, folder / ".gitignore": IGNORED}
-    files |= {folder / "pipelines" / path.name: path.read_text() for path in shipped_specs().values()}
+    for name in [name.strip() for name in pipelines.split(",") if name.strip()] or SURFACES:
+        path, text = read_spec(name, "pipeline")
+        files[folder / "pipelines" / path.name] = text
     present = [str(path) for path in files if path.exists() and path.name != ".gitignore"]
     if present:
         raise BadRequest(f"{present[0]} exists already.", hint="Remove it, or choose another folder.", field="folder")

@@ -111,13 +111,21 @@ def make_bundle(
 
 
 def chosen_pipelines(text: str) -> list[str | Path]:
-    """The pipelines somebody named; else those of the project's folder `pipelines`; else the shipped ones."""
+    """The pipelines somebody named; else those of the project's folder `pipelines`; else the usual shipped ones.
+
+    A shipped pipeline that is not one of the usual ones takes minutes to fit, so its file must be named.
+    """
     from shortlist.jobs.train import SURFACES
+    from shortlist.pipeline.spec import shipped_specs
 
     if text:
         return [name.strip() for name in text.split(",") if name.strip()]
     own = Path("pipelines")
     if (own / "home.toml").is_file():
         rest = sorted(path for path in own.glob("*.toml") if path.name != "home.toml")
-        return [own / "home.toml", *rest]
+        asked_for_only = set(shipped_specs()) - set(SURFACES)
+        for path in rest:
+            if path.stem in asked_for_only:
+                note(f"Left out unless named: --pipelines {path}")
+        return [own / "home.toml", *(path for path in rest if path.stem not in asked_for_only)]
     return list(SURFACES)
