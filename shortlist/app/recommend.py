@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +61,47 @@ def answer(
     service: Service, state: State, question: Question, *, history: History | None = None, record: bool = True
 ) -> Slate:
     """As `recommend`, over a given state and, for item-to-item questions, a history that stands for the user."""
+    asked = prepare(service, state, question, history=history)
+    return finish(
+        service, asked, run_pipeline(state, asked.runner, asked.requests, asked.expression, explain=False), record
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that has been checked and turned into numbers.
+
+    Attributes:
+        state: over which it is answered.
+        question: with its surface.
+        runner: the pipeline.
+        requests: a batch of one.
+        expression: the parsed filter, or None.
+        user_id: checked.
+        request_id: of the answer.
+        page: what it continues.
+        columns: fields that are wanted, or None.
+        history: what stands for the user, or None.
+    """
+
+    state: State
+    question: Question
+    runner: Runner
+    requests: Requests
+    expression: Any
+    user_id: str | None
+    request_id: str
+    page: Page
+    columns: Sequence[str] | None
+    history: History | None = None
+
+
+def prepare(service: Service, state: State, question: Question, *, history: History | None = None) -> Asked:
+    """Check a question.
+
+    Raises:
+        As `recommend`.
+    """
     question = replace(question, surface=state.surface(question.surface, "home"))
     runner = state.runner(question.surface)
     user_id = user_of(question)
@@ -77,21 +118,27 @@ def answer(
     if history is not None:
         requests = requests.with_history(history)
     requests = without(requests, page.shown)
-    run = run_pipeline(state, runner, requests, expression, explain=False)
+    return Asked(state, question, runner, requests, expression, user_id, request_id, page, columns, history)
+
+
+def finish(service: Service, asked: Asked, run: Run, record: bool) -> Slate:
+    """From what the pipeline gave to an answer, and the decision on its way to the ledger."""
+    state, question, page, history = asked.state, asked.question, asked.page, asked.history
+    k = int(asked.requests.k[0])
     items, scores = listed(state, run.slates)
     reasons = reasons_of(state, run.runner, run.slates, beside=history is not None) if question.explain else None
-    picks = _picks(state, items, scores, columns, reasons, start=len(page.shown))
+    picks = _picks(state, items, scores, asked.columns, reasons, start=len(page.shown))
     shown = (*page.shown, *items)
     is_page = question.candidates is None
     more = is_page and len(items) == k and len(shown) < MAX_K
     stages = run.slates.trace.stages
     degraded = tuple(dict.fromkeys(filter(None, (run.failed, *run.slates.trace.degraded))))
     slate = Slate(
-        request_id=request_id,
+        request_id=asked.request_id,
         bundle=state.bundle,
         surface=question.surface,
         served_by=run.served_by,
-        cold_start=is_cold(state, requests),
+        cold_start=is_cold(state, asked.requests),
         items=picks,
         degraded=(*degraded, "ledger") if service.recorder.degraded else degraded,
         shortfall=k - len(items) if len(items) < k else None,
@@ -100,12 +147,14 @@ def answer(
         stage_ms=tuple((stage.stage, stage.ms) for stage in stages),
         without_score=tuple((stage.stage, stage.without_score) for stage in stages if stage.without_score),
         over_cap=tuple(
-            (s.stage, s.rows_in - s.rows_out) for s in stages if s.kind == "scorer" and s.rows_in > s.rows_out
+            (stage.stage, stage.rows_in - stage.rows_out)
+            for stage in stages
+            if stage.kind == "scorer" and stage.rows_in > stage.rows_out
         ),
     )
     if record:
-        made = Made(question, user_id, slate, run, page, history, service.wall())
-        service.recorder.submit(request_id, lambda: decision_of(state, made))
+        made = Made(question, asked.user_id, slate, run, page, history, service.wall())
+        service.recorder.submit(asked.request_id, lambda: decision_of(state, made))
     return slate
 
 
@@ -118,7 +167,7 @@ def run_pipeline(
         ShortlistError: the pipeline failed and nothing could stand in for it.
     """
     # Whoever brings candidates wants them ranked, those the user had before included; what is forbidden still goes.
-    skip = () if requests.given is None else _choices(runner)
+    skip = skipped(runner, requests)
     try:
         slates = runner.run(requests, filter=expression, explain=explain, skip=skip)
         return Run(requests, slates, runner, runner.served_by(slates))
@@ -131,6 +180,11 @@ def run_pipeline(
         return Run(requests, stand_in.run(requests, filter=expression, explain=explain), stand_in, RESCUE, failed)
     except ShortlistError:
         raise StageError("Neither the pipeline nor its stand-in could answer.") from None
+
+
+def skipped(runner: Runner, requests: Requests) -> tuple[str, ...]:
+    """Names of the stages that are left out for these requests."""
+    return () if requests.given is None else _choices(runner)
 
 
 def _choices(runner: Runner) -> tuple[str, ...]:

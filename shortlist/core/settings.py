@@ -53,6 +53,10 @@ class ServingSettings(BaseModel):
     pipelines whose stages wait for remote stores."""
     queue: int = Field(64, ge=0)
     """Requests that may wait; more are refused with 503."""
+    batch: int = Field(1, ge=1, le=64)
+    """Lists that are made in one run of the pipeline, for those who ask at the same time; 1 makes each alone."""
+    batch_wait_ms: float = Field(0.0, ge=0, le=1000)
+    """Longest wait of a request for company, where the server is idle; with 0 only a busy server makes batches."""
     book_router: bool = True
     """Serve the small compatibility routes `/health /recommend /search /ask /feedback`."""
     max_body_bytes: int = Field(10_000_000, ge=1000)

@@ -250,6 +250,8 @@ class StageTrace:
     """int64[n], items a filter or selector dropped; recorded for single requests that ask for an explanation."""
     without_score: int = 0
     """Rows that a scorer gave no finite score; they sink below all others."""
+    by_request: Ints | None = None
+    """int64[3, B]: rows in, rows out and rows without score of each request, where the run was asked to tell."""
 
 
 @dataclass(frozen=True, slots=True)

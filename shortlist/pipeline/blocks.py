@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shortlist.core.types import Candidates, History, Requests, Slates, StageTrace, offsets_of
+from shortlist.core.types import Candidates, History, Requests, Slates, StageTrace, Trace, offsets_of
 
 
 def join(parts: list[tuple[Requests, Slates]]) -> Slates:
@@ -26,6 +26,37 @@ def join(parts: list[tuple[Requests, Slates]]) -> Slates:
     propensity = np.concatenate([slates.propensity for _, slates in parts])
     requests = join_requests([requests for requests, _ in parts])
     return replace(parts[0][1], candidates=table, propensity=propensity, requests=requests)
+
+
+def apart(slates: Slates) -> list[Slates]:
+    """The slates of a run that counted apart, one by one, as if each request had been asked alone.
+
+    Rows of the trace are the request's own; milliseconds are its share of the batch.
+    """
+    assert slates.requests is not None
+    n = slates.candidates.n_requests
+    offsets = slates.candidates.offsets
+    return [
+        Slates(
+            candidates=slates.candidates.one(b),
+            propensity=slates.propensity[offsets[b] : offsets[b + 1]],
+            source_names=slates.source_names,
+            trace=Trace(slates.trace.spec_hash, tuple(_share(stage, b, n) for stage in slates.trace.stages)),
+            requests=slates.requests.take(np.array([b])),
+        )
+        for b in range(n)
+    ]
+
+
+def _share(stage: StageTrace, b: int, n: int) -> StageTrace:
+    if stage.by_request is None:
+        return replace(stage, ms=stage.ms / n)
+    into, out, lost = stage.by_request[:, b].tolist()
+    return replace(stage, rows_in=into, rows_out=out, ms=stage.ms / n, without_score=lost, by_request=None)
+
+
+def _both(one: Any, other: Any) -> Any:
+    return one if other is None else other if one is None else one + other
 
 
 def join_requests(parts: Sequence[Requests]) -> Requests:
@@ -71,6 +102,7 @@ def summed(stages: list[StageTrace], most_dropped: int) -> tuple[StageTrace, ...
                 failed=held.failed or stage.failed,
                 dropped=dropped,
                 without_score=held.without_score + stage.without_score,
+                by_request=_both(held.by_request, stage.by_request),
             )
         out[key] = stage
     return tuple(out.values())

@@ -19,7 +19,7 @@ import numpy as np
 
 from shortlist.core.errors import BadRequest, DependencyError, StageError
 from shortlist.core.order import rank_within
-from shortlist.core.types import Array, Candidates, Hits, Requests, Slates, StageTrace, Trace
+from shortlist.core.types import Array, Candidates, Hits, Ints, Requests, Slates, StageTrace, Trace
 from shortlist.pipeline import checks
 from shortlist.pipeline.blocks import join, splice, summed
 from shortlist.pipeline.bulkhead import Bulkhead, Call
@@ -44,13 +44,26 @@ class _Run:
     skip: frozenset[str]
     until: float | None
     patience: float
+    apart: int = 0
+    """Requests whose rows are counted one by one, or 0."""
+    place: Ints | None = None
+    """int64[b], which requests of the batch a further round is about; None for all of them."""
     stages: list[StageTrace] = field(default_factory=list)
 
     def note(
-        self, stage: Stage, kind: str, rows_in: int, rows_out: int, began: float, failed: str = "", **more: Any
-    ) -> None:
+        self, stage: Stage, kind: str, rows_in: int, rows_out: int, began: float, failed: str = "",
+        rows: tuple[Ints | None, ...] = (), **more: Any,
+    ) -> None:  # fmt: skip
+        """Take down what a stage did; `rows` are the requests of rows in, rows out and rows without score."""
         ms = (perf_counter() - began) * 1e3
+        if self.apart and rows:
+            more["by_request"] = np.stack([self._counted(one) for one in (*rows, None, None)[:3]])
         self.stages.append(StageTrace(stage.name, kind, rows_in, rows_out, ms, failed, **more))
+
+    def _counted(self, row: Ints | None) -> Ints:
+        if row is None:
+            return np.zeros(self.apart, np.int64)
+        return np.bincount(row if self.place is None else self.place[row], minlength=self.apart)
 
 
 class Runner:
@@ -93,6 +106,7 @@ class Runner:
         skip: Sequence[str] = (),
         deadline_s: float | None = None,
         patience_s: float = 0.0,
+        apart: bool = False,
     ) -> Slates:
         """Answer a batch.
 
@@ -107,6 +121,7 @@ class Runner:
             deadline_s: seconds this call may take; bounds what stages that wait may use.
             patience_s: seconds that stages that wait may take at least, whatever their budget: where nobody waits for
                 the answer and something may be compiled first.
+            apart: whether the trace also counts the rows of each request, for `blocks.apart` (up to 1,024 requests).
 
         Returns:
             Slates with fewer than k rows where nothing more was eligible.
@@ -125,7 +140,8 @@ class Runner:
         if not len(requests):
             return replace(self._slates(_no_rows(self.source_names), np.ones(0)), requests=requests)
         limit = None if deadline_s is None or strict else monotonic() + deadline_s
-        run = _Run(strict, explain, frozenset(skip), limit, patience_s)
+        alone = apart and len(requests) <= BLOCK
+        run = _Run(strict, explain, frozenset(skip), limit, patience_s, len(requests) if alone else 0)
         parts: list[tuple[Requests, Slates]] = []
         for start in range(0, len(requests), BLOCK):
             whole = len(requests) <= BLOCK
@@ -165,7 +181,7 @@ class Runner:
         propensity = np.ones(len(table))
         for section in ("selector", "reranker"):
             for stage in self._active(section, run):
-                began, rows = perf_counter(), len(table)
+                began, rows, before = perf_counter(), len(table), table.row
                 found = self._try(stage, section, partial(stage.order, requests, table), rows, run)
                 if found is None:
                     continue
@@ -176,7 +192,7 @@ class Runner:
                 propensity = propensity[order.index]
                 if order.propensity is not None:
                     propensity = propensity * order.propensity
-                run.note(stage, section, rows, len(table), began, dropped=shown)
+                run.note(stage, section, rows, len(table), began, rows=(before, table.row), dropped=shown)
         first = rank_within(table.row) < requests.k[table.row]
         if not first.all():
             table, propensity = table.take(first), propensity[first]
@@ -195,7 +211,7 @@ class Runner:
                 if found is None:
                     found = {name: np.full(n, stage.defaults[name]) for name in stage.provides}
                 requests = requests.with_columns(checks.columns(stage, found, n))
-            run.note(stage, "query", n, n, began)
+            run.note(stage, "query", n, n, began, rows=(np.arange(n), np.arange(n)))
         return requests
 
     def _candidates(self, requests: Requests, run: _Run) -> Candidates:
@@ -207,7 +223,9 @@ class Runner:
             if not len(short):
                 break
             again = requests.take(short).with_columns({"wider": np.full(len(short), wider)})
+            run.place = short
             more, still_open = self._round(again, run)
+            run.place = None
             more = Candidates(short.astype(np.int32)[more.row], more.item, len(requests), more.cols)
             table = splice(table, more, short, len(requests))
             open_ended = np.zeros(len(requests), bool)
@@ -252,7 +270,7 @@ class Runner:
                 found = self._try(stage, "source", work, n, run)
             if found is not None:
                 results[id(stage)] = checks.hits(stage, found, n, n_items)
-                run.note(stage, "source", n, len(found), began[id(stage)])
+                run.note(stage, "source", n, len(found), began[id(stage)], rows=(np.arange(n), results[id(stage)].row))
         open_ended = np.zeros(n, bool)
         lists: list[tuple[str, Hits]] = []
         for stage in self.stages["source"]:
@@ -270,7 +288,8 @@ class Runner:
         table = table.with_columns({"score.merge": weight})
         if keep is not None:
             table = table.take(keep)
-        run.note(merger, "merge", sum(len(hits) for _, hits in lists), len(table), began)
+        brought = np.concatenate([hits.row for _, hits in lists]) if run.apart and lists else None
+        run.note(merger, "merge", sum(len(hits) for _, hits in lists), len(table), began, rows=(brought, table.row))
         return table
 
     def _hydrate(self, stage: Any, requests: Requests, table: Candidates, run: _Run) -> Candidates:
@@ -287,17 +306,17 @@ class Runner:
         failed = getattr(found, "failed", None)
         if failed is not None and run.strict:
             raise failed
-        run.note(stage, "hydrator", n, n, began, "" if failed is None else failed.code)
+        run.note(stage, "hydrator", n, n, began, "" if failed is None else failed.code, rows=(table.row, table.row))
         return table
 
     def _filter(self, stage: Any, requests: Requests, table: Candidates, run: _Run) -> Candidates:
         began, n = perf_counter(), len(table)
         keep = checks.mask(stage, stage.keep(requests, table), n)
-        kept = int(np.count_nonzero(keep))
+        kept, before = int(np.count_nonzero(keep)), table.row
         dropped = table.item[~keep][:MAX_DROPPED] if run.explain else None
         if kept < n:
             table = table.take(keep)
-        run.note(stage, "filter", n, kept, began, dropped=dropped)
+        run.note(stage, "filter", n, kept, began, rows=(before, table.row), dropped=dropped)
         return table
 
     def _score(self, stage: Any, requests: Requests, table: Candidates, run: _Run) -> Candidates:
@@ -311,12 +330,14 @@ class Runner:
             return table.with_columns({name: np.full(n, np.nan) for name in absent})
         found = checks.columns(stage, found, len(scored), scores=True)
         # An answer of no number is counted, for it is a ranker's first sign of being broken.
-        score = np.asarray(found["score"]) if "score" in found else np.empty(0)
-        lost = int(np.count_nonzero(~np.isfinite(score)))
+        lost = scored.row[~np.isfinite(np.asarray(found["score"]))] if "score" in found else scored.row[:0]
         dropped = None
         if run.explain and kept is not None:
             dropped = table.item[np.setdiff1d(np.arange(n), kept)][:MAX_DROPPED]
-        run.note(stage, "scorer", n, len(scored), began, without_score=lost, dropped=dropped)
+        run.note(
+            stage, "scorer", n, len(scored), began, rows=(table.row, scored.row, lost), without_score=len(lost),
+            dropped=dropped,
+        )  # fmt: skip
         return scored.with_columns(found)
 
     # --- survival ----------------------------------------------------------------------------------------------------

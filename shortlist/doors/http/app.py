@@ -15,11 +15,15 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from shortlist._version import __version__
+from shortlist.app.answers import Slate
 from shortlist.app.deploy import follow, promoted
+from shortlist.app.questions import Question
 from shortlist.app.service import Service
+from shortlist.app.together import recommend_together
 from shortlist.core.errors import BadRequest, Conflict, ShortlistError, UnsafeBinding
 from shortlist.core.settings import ServingSettings
 from shortlist.doors.http import describe
+from shortlist.doors.http.batches import Batches
 from shortlist.doors.http.door import LOOPBACK, Door, request_id_of
 from shortlist.doors.http.errors import NoSuchRoute, WrongMethod, problem
 from shortlist.doors.http.limits import Limits
@@ -69,10 +73,18 @@ def create_app(service: Service, settings: ServingSettings | None = None, *, log
     settings = settings or ServingSettings()
     refuse_unsafe(settings)
     log = log or make_log()
+    limits = Limits(threads=settings.threads, queue=settings.queue, deadline_s=settings.deadline_ms / 1000)
+    batches: Batches[Question, Slate] = Batches(
+        limits,
+        lambda questions: recommend_together(service, questions),
+        most=settings.batch,
+        wait_s=settings.batch_wait_ms / 1000,
+    )
     door = Door(
         service=service,
         settings=settings,
-        limits=Limits(threads=settings.threads, queue=settings.queue, deadline_s=settings.deadline_ms / 1000),
+        limits=limits,
+        batches=batches if settings.batch > 1 else None,
         slow=Limits(threads=1, queue=1, deadline_s=PROMOTION_DEADLINE_S, name="slow"),
     )
 

@@ -13,9 +13,12 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shortlist.app.answers import Slate
+from shortlist.app.questions import Question
 from shortlist.app.service import Service
 from shortlist.core.errors import BadRequest
 from shortlist.core.settings import ServingSettings
+from shortlist.doors.http.batches import Batches
 from shortlist.doors.http.body import parse_json, read_body
 from shortlist.doors.http.errors import Unauthorized, from_pydantic
 from shortlist.doors.http.limits import Limits
@@ -39,6 +42,7 @@ class Door:
         settings: how to serve.
         limits: the pool in which use cases run.
         slow: a second pool of one for promotions, which may take long and must not hold up lists.
+        batches: where lists are made together, or None where each is made alone.
         metrics: what Prometheus reads.
     """
 
@@ -46,7 +50,13 @@ class Door:
     settings: ServingSettings
     limits: Limits
     slow: Limits
+    batches: Batches[Question, Slate] | None = None
     metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def inside(self) -> int:
+        """Calls running or waiting now, those that wait for a batch included."""
+        return self.limits.inside + (0 if self.batches is None else self.batches.inside)
 
     @property
     def is_local(self) -> bool:

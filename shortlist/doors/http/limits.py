@@ -61,7 +61,7 @@ class Limits:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.deadline_s)
         except TimeoutError:
             future.cancel()
-            raise _late() from None
+            raise late() from None
 
     def close(self) -> None:
         """Take no more work; what runs is finished, what waits is dropped."""
@@ -73,11 +73,12 @@ class Limits:
 
 def _unless_late(call: Callable[[], T], expires: float) -> T:
     if time.monotonic() >= expires:
-        raise _late()
+        raise late()
     return call()
 
 
-def _late() -> DeadlineExceeded:
+def late() -> DeadlineExceeded:
+    """What a caller is told whose time ran out."""
     return DeadlineExceeded("The time budget of the request ran out.", hint="Come back in a second.")
 
 

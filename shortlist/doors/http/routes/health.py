@@ -33,5 +33,5 @@ async def get_metrics(request: Request) -> Response:
     """Counters and histograms; no label names a user or an item."""
     door = door_of(request)
     state = counted(door.service), costs(door.service), ages(door.service)
-    text = door.metrics.text(door.limits.inside, *state)
+    text = door.metrics.text(door.inside, *state)
     return Response(text, media_type=metrics.CONTENT_TYPE)

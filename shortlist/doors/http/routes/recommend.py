@@ -42,7 +42,10 @@ async def post_rank(request: Request) -> Response:
 async def ask(request: Request, question: Question) -> Slate:
     """Run the use case and count what came of it."""
     door = door_of(request)
-    found = await run(request, lambda: recommend(door.service, question))
+    if door.batches is None:
+        found = await run(request, lambda: recommend(door.service, question))
+    else:
+        found = await door.batches.ask(question)
     short, degraded = found.shortfall is not None, found.degraded
     door.metrics.slate(found.surface, found.served_by, cold=found.cold_start, short=short, degraded=degraded)
     for stage, ms in found.stage_ms:
