@@ -260,6 +260,22 @@ def test_a_catalogue_of_one_answers(world):
     service.close()
 
 
+def test_a_catalogue_of_none_answers_with_nothing_and_says_why(world):
+    from shortlist.app.service import Service
+    from shortlist.pipeline.spec import PipelineSpec
+
+    data = world.dataset(n_items=0, n_users=2)
+    spec = PipelineSpec.from_dict({
+        "name": "home", "source": [{"use": "popular"}],
+        "scorer": [{"use": "first_score", "columns": ["score.popular"]}], "effect": [{"use": "record"}],
+    })  # fmt: skip
+    service = Service.of(data, {}, {"home": spec})
+    none = recommend(service, Question(user_id="U0", k=5))
+    assert none.items == ()
+    assert none.shortfall == 5
+    service.close()
+
+
 def test_lists_of_many_users_are_unique_and_sorted(service):
     for n in range(300):
         slate = recommend(service, Question(user_id=f"U{n % 15}", k=1 + n % 30))

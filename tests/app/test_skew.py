@@ -11,13 +11,13 @@ NAMES = {feature["name"] for feature in FEATURES}
 
 @pytest.fixture(scope="module")
 def parts():
-    return lived(40, late=0.0)
+    return lived(100, late=0.0)
 
 
 def test_what_was_served_is_computed_again_to_the_last_row(parts):
     found = skew(read_back(*parts))
-    assert found.decisions >= 40
-    assert found.rows >= 400
+    assert found.decisions >= 100
+    assert found.rows >= 1_000
     assert (found.equal_rows, found.equal_lists) == (1.0, 1.0)
     assert {column.column for column in found.columns} > NAMES - {"words"}
     assert all(column.max_abs_diff < 1e-6 and column.psi < 1e-9 for column in found.columns)

@@ -58,6 +58,16 @@ def test_ties_at_the_cut_go_to_the_others(two):
     assert evaluate(fixed(data, [0, 0, 1, 2, 1, 1]), made, 3, ties="served").slates[0].tolist() == [3, 2, 4]
 
 
+def test_the_random_model_gets_what_chance_gives():
+    """C3 c: 2,000 users, one target each; three standard errors of a share around the closed form."""
+    made = split(noise(2_000, 30, 6), "leave-last-out")
+    result = evaluate(Random().fit(made.train), made, 10)
+    chance = result.chance["recall@10"]
+    assert 0.2 < chance < 0.6
+    assert abs(result.metrics["recall@10"] - chance) < 3 * (chance * (1 - chance) / 2_000) ** 0.5
+    assert result.metrics["ndcg@10"] == pytest.approx(result.chance["ndcg@10"], rel=0.1)
+
+
 def test_random_orders_of_ties_have_the_right_mean():
     data = noise(400, 30, 6)
     made = split(data, "leave-last-out")

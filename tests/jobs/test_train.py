@@ -5,6 +5,7 @@ import pytest
 
 from shortlist import bundles
 from shortlist.core.errors import BadSpec, StoreUnavailable
+from shortlist.data.catalog import load
 from shortlist.jobs import train as job
 from shortlist.testing.worlds import small_log
 
@@ -195,3 +196,43 @@ def test_a_strict_judgement_keeps_the_event_before_from_the_fit():
     data = replace(small_log(), impressions=None)
     assert job.judge(data, k=5, strict=True).to_dict()["options"]["strict"] is True
     assert job.cut_for_replay(data).train.n_events - job.cut_for_replay(data, strict=True).train.n_events > 0
+
+
+def test_the_same_seed_and_data_give_the_same_files_byte_for_byte(trained, tmp_path):
+    """C5, on one thread: models, tables and figures."""
+    data = trained[1]
+
+    def hashes(folder):
+        made = job.train(data, home=folder, k=5, threads=1)
+        values = json.loads((made.bundle.path / "manifest.json").read_bytes())
+        return {row["path"]: row["sha256"] for row in values["files"]}, values["metrics"]
+
+    first, second = hashes(tmp_path / "one"), hashes(tmp_path / "two")
+    assert {path.split("/")[0] for path in first[0]} >= {"models", "data"}
+    assert first == second
+
+
+def test_a_log_ingested_twice_teaches_the_same_model(tmp_path):
+    """C17: every line of the log stands in it twice, in another order; files of models and figures are the same."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for n in range(900):
+        user, item = int(rng.integers(30)), int(rng.integers(25))
+        event = {"event": "interaction", "event_id": f"e{n}", "user_id": f"u{user}", "item_id": f"i{item}",
+                 "type": "click", "occurred_at": 1.7e9 + 600.0 * n}  # fmt: skip
+        lines.append(json.dumps(event))
+    once, twice = tmp_path / "once.jsonl", tmp_path / "twice.jsonl"
+    once.write_text("\n".join(lines))
+    again = [lines[j] for j in rng.permutation(len(lines)).tolist()]
+    twice.write_text("\n".join([*lines, *again]))
+
+    def made(path):
+        loaded = load(str(path))
+        bundle = job.train(loaded, home=tmp_path / path.stem, k=5, threads=1).bundle
+        values = json.loads((bundle.path / "manifest.json").read_bytes())
+        models = {row["path"]: row["sha256"] for row in values["files"] if row["path"].startswith("models/")}
+        return loaded.fingerprint, models, values["metrics"]
+
+    first, second = made(once), made(twice)
+    assert first[1]
+    assert first == second

@@ -9,7 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shortlist.core.contracts import FitContext
+from shortlist.core.registry import create
 from shortlist.core.types import Requests
+from shortlist.data.dataset import Interactions
 from shortlist.evaluation.leaks import refuse_leaky_columns
 from shortlist.evaluation.metrics import auc
 from shortlist.features.facts import SHOWN, Facts
@@ -146,6 +149,46 @@ def test_features_know_no_labels(fitted, newsroom):
     band = 3.5 * np.sqrt((n + m + 1) / (12 * n * m))
     for name, column in own.items():
         assert abs(float(auc(label, np.nan_to_num(column, nan=-1.0))) - 0.5) < band, name
+
+
+def test_a_ranker_of_shuffled_clicks_finds_nothing_unless_it_may_peek(fitted, newsroom):
+    """C3 a: clicks are dealt anew within each list and folded into features: only a row's own click could tell.
+
+    On later lists the AUC is that of a coin. Asked a second later, when the click itself may be read, it is not: the
+    columns would have given a leak away.
+    """
+    shown = newsroom.impressions
+    draw = np.lexsort((np.random.default_rng(1).random(len(shown.item)), shown.row))
+    dealt = replace(shown, clicked=shown.clicked[draw])
+    row = shown.row[dealt.clicked]
+    n = len(row)
+    clicks = Interactions(
+        shown.user[row],
+        shown.item[dealt.clicked],
+        shown.at[row],
+        np.ones(n, np.float32),
+        np.zeros(n, np.int16),
+        ("click",),
+    )
+    data = replace(newsroom, interactions=clicks, impressions=dealt)
+    runner = build(fitted.spec, offline_world(data, fitted.models), until="scorer")
+    low, middle = np.quantile(shown.at, [0.5, 0.75])
+    names = ("clicks_1h", "clicks_7d", "ctr_24h", "look_rate", "worth", "trend", "idle", "again", "section")
+
+    def judged(later_s):
+        asked = replace(dealt, at=shown.at + later_s)
+        parts = [asked.take((shown.at > low) & (shown.at <= middle)), asked.take(shown.at > middle)]
+        lesson, exam = (training_rows(runner, data, part, names) for part in parts)
+        model = create("gbdt", "ranker", trees=40, leaves=4, min_rows=100)
+        model.fit_rows(lesson.columns, lesson.label, lesson.group, FitContext(threads=1))
+        matrix = np.column_stack([exam.columns[name] for name in model.columns_])
+        return float(auc(exam.label, model.score_matrix(matrix))), exam.label
+
+    found, label = judged(0.0)
+    n, m = label.sum(), (1 - label).sum()
+    band = 3 * np.sqrt((n + m + 1) / (12 * n * m))
+    assert abs(found - 0.5) < band
+    assert judged(1.0)[0] > 0.6 > 0.5 + band
 
 
 def test_impressions_and_clicks_are_both_folded(newsroom):

@@ -119,6 +119,16 @@ def test_the_graph_gives_the_numbers_of_torch(name, served):
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*lists, strict=True)]) >= 0.99
 
 
+def test_a_thousand_lists_are_those_of_torch(served):
+    """C20: the same requests, native and exported; ten of thirty, and probabilities to 1e-4."""
+    model, graph = served("deepfm")
+    columns, _, group = rows(requests=1_000, shown=30, seed=9)
+    ours, theirs = score(graph, columns, group), score(model, columns, group)
+    assert np.abs(ours - theirs).max() < 1e-4
+    lists = [np.argsort(-found[:, 0].reshape(1_000, 30), 1, kind="stable")[:, :10] for found in (ours, theirs)]
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*map(np.ndarray.tolist, lists), strict=True)]) >= 0.99
+
+
 @pytest.mark.parametrize("name", [*FIELDS, *TASKS])
 def test_a_row_has_its_number_in_any_company(name, served):
     """Bit for bit: alone, turned round, and in batches of many sizes whose runs of a request's columns differ."""
