@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from shortlist.models.neural.behaviour_task import ByRequest, negatives_of
-from shortlist.models.neural.blocks import target_attention
+from shortlist.models.neural.blocks import in_turns
 from shortlist.models.neural.blocks.behaviour.attended import Attended
 from shortlist.models.neural.blocks.behaviour.evolution import Augru, InterestEvolution, next_event_loss
 from shortlist.models.neural.blocks.behaviour.hashed import HashedAttention
@@ -116,13 +116,13 @@ def test_candidates_that_share_a_past_get_what_rows_of_their_own_get(name):
     torch.testing.assert_close(one, want[3:, 4:5], rtol=1e-12, atol=1e-12)
 
 
-def test_pairs_that_do_not_go_together_give_the_same(monkeypatch):
-    """The weighing network takes candidates in turns where all at once would take too much memory."""
-    block = made("din")
+@pytest.mark.parametrize("name", ["din", "bst"])
+def test_candidates_in_turns_get_the_same(name, monkeypatch):
+    block = made(name)
     given, target = past((6, 6))
     target = torch.stack([target, -target, 2 * target], 1)
     whole = block.each(block.once(given), target, None)
-    monkeypatch.setattr(target_attention, "AT_ONCE", 1)
+    monkeypatch.setattr(in_turns, "AT_ONCE", 1)
     torch.testing.assert_close(block.each(block.once(given), target, None), whole)
 
 

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from shortlist.models.neural.blocks.in_turns import in_turns
+
 
 class Dice(nn.Module):
     """An activation that bends where the batch lies: p*x + (1 - p)*a*x with p a sigmoid of the normed x."""
@@ -45,10 +47,6 @@ class Dice(nn.Module):
         scale = torch.rsqrt(norm.running_var + norm.eps)
         p = torch.addcmul(-norm.running_mean * scale, x, scale).sigmoid_()
         return torch.addcmul(self.slope, p, 1 - self.slope).mul_(x)
-
-
-AT_ONCE = 1_000_000
-"""Numbers of the first layer, over pairs of event and candidate, that are worked out together."""
 
 
 class Weighed(NamedTuple):
@@ -113,15 +111,16 @@ class TargetAttention(nn.Module):
 
     def each(self, kept: Weighed, target: Tensor) -> Tensor:
         """Candidates [R, C, D] to [R, C, D], as `forward` gives them."""
-        step, (_, *further) = max(1, AT_ONCE // kept.offset.numel()), self.weigh
-        weights = []
-        for some in torch.split(target, step, 1):
+        _, *further = self.weigh
+
+        def weights(some: Tensor) -> Tensor:
             y = torch.baddbmm(kept.offset, some, kept.slope)
             y = y.view(*y.shape[:2], kept.mask.shape[1], -1)
             for layer in further:
                 y = layer(y)
-            weights.append(y.squeeze(-1))
-        weight, there = torch.cat(weights, 1), kept.mask.unsqueeze(1)
+            return y.squeeze(-1)
+
+        weight, there = in_turns(weights, target, kept.offset.numel()), kept.mask.unsqueeze(1)
         if self.softmax:
             weight = torch.softmax(weight.masked_fill(~there, -1e9), dim=2)
         return torch.bmm(weight * there, kept.x)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from shortlist.models.neural.blocks.attention import Attention
 from shortlist.models.neural.blocks.behaviour.past import AgeVectors, Past, Reader, mean_of
+from shortlist.models.neural.blocks.in_turns import in_turns
 
 
 class Heard(NamedTuple):
@@ -73,11 +74,13 @@ class PastTransformer(Reader):
         return Heard(x, past.mask, query, key, value, logit.logsumexp(3), self._out(torch.softmax(logit, 3) @ value))
 
     def each(self, kept: Any, target: Tensor, alike: Tensor | None) -> Tensor:
-        """See the package.
+        """See the package."""
+        wide = self._layers()[0].feed[0].out_features
+        return in_turns(lambda some: self._read(kept, some), target, kept.mask.numel() * wide)
 
-        A softmax over events and candidate is a mean of the softmax over events and of the candidate, in the shares of
-        their weights.
-        """
+    def _read(self, kept: Heard, target: Tensor) -> Tensor:
+        # A softmax over events and candidate is a mean of the softmax over events and of the candidate, in the shares
+        # of their weights.
         own = target + self.ages.now()
         query, key, value = self._heads(own)
         share = torch.sigmoid(key @ kept.query.transpose(2, 3) - kept.mass.unsqueeze(2)).unsqueeze(4)  # [R, H, C, L, 1]
