@@ -22,8 +22,6 @@ from shortlist.core.types import Floats
 
 ALPHA = 1.5
 """How strongly GradNorm pulls tasks that learn slowly: 0 makes all gradients alike, whatever the pace."""
-MOST_EXACT = 8
-"""Tasks up to which all sets of bounds are tried for the Pareto weights."""
 
 
 class Fixed(nn.Module):

@@ -23,9 +23,7 @@ from shortlist.models.neural.blocks.fields.mlp import Mlp
 from shortlist.models.neural.embeddings import FieldEmbedding, table
 from shortlist.models.neural.fields import FIRST, PADDING, UNKNOWN, Schema
 from shortlist.models.neural.item_encoder import ItemEncoder
-
-TARGET, PAST, AGE, NEGATIVE = "target", "past", "past_age", "negative"
-"""Names of the columns beside those of the schema: tokens [B], tokens [B, L], seconds [B, L], tokens [B, L]."""
+from shortlist.models.neural.pasts import AGE, NEGATIVE, PAST, TARGET
 
 
 class Kept(NamedTuple):

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from shortlist.core.types import Array, Ints
-from shortlist.models.neural.behaviour_net import NEGATIVE, PAST
 from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.fields import FIRST, PADDING
+from shortlist.models.neural.pasts import NEGATIVE, PAST
 from shortlist.models.neural.trainer import Batch
 
 REDRAWS = 4

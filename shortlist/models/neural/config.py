@@ -8,6 +8,9 @@ from pydantic import Field
 
 from shortlist.models.base import ModelConfig
 
+MOST_EXACT = 8
+"""Tasks up to which all sets of bounds are tried for the Pareto weights."""
+
 
 class TrainingConfig(ModelConfig):
     """How a network is trained, whatever it is."""

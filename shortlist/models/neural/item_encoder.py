@@ -9,6 +9,7 @@ Cost: 4*D bytes per item for ids; content is worked out per batch for the items 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -114,6 +115,30 @@ class ItemEncoder(nn.Module):
         present = torch.cat([has_id.unsqueeze(-1), self.content.present(columns)], dim=-1)
         fused: Tensor = self.fuse(vectors, present)
         return fused * (tokens >= UNKNOWN).unsqueeze(-1)
+
+
+class FrozenItems(nn.Module):
+    """The vectors of a trained encoder as one table, for graphs: worked out in double precision, looked up after that.
+
+    Args:
+        items: a trained encoder; its encoded columns are kept, for searches by label.
+    """
+
+    vectors: Tensor
+
+    def __init__(self, items: ItemEncoder) -> None:
+        super().__init__()
+        self.dim, self.n_known = items.dim, items.n_known
+        with torch.no_grad():
+            exact = copy.deepcopy(items).double().eval().table()
+        self.register_buffer("vectors", exact.float().detach().clone())
+        for name, values in items.named_buffers(recurse=False):
+            if name.startswith("column_"):
+                self.register_buffer(name, values)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Vectors of tokens int64[...]. Returns: [..., D]."""
+        return nn.functional.embedding(tokens, self.vectors)
 
 
 def tokens_of(events: Array, order: Array) -> tuple[Array, int]:

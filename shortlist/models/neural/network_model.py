@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Self
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Self
 
 from shortlist.core.errors import StageError
+from shortlist.core.lazy import import_extra
 from shortlist.models.base import Model
-from shortlist.models.neural.checkpoint import read_weights, refuse_broken, write_weights
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHTS = "weights.safetensors"
 
@@ -37,6 +38,8 @@ class NetworkModel(Model):
         return {name: value for name, value in super().learned().items() if name != "module_"}
 
     def _refuse_broken(self) -> None:
+        from shortlist.models.neural.checkpoint import refuse_broken
+
         super()._refuse_broken()
         refuse_broken(self.module_, type(self).__name__)
 
@@ -46,8 +49,19 @@ class NetworkModel(Model):
         Raises:
             NotFitted: nothing to save yet.
         """
+        from shortlist.models.neural.checkpoint import write_weights
+
         super().save(folder)
         write_weights(Path(folder) / WEIGHTS, self.module_.state_dict())
+
+    @classmethod
+    def load_state(cls, folder: str | os.PathLike[str]) -> Self:
+        """Configuration and learned state without the network: what can be read where torch is not installed.
+
+        Raises:
+            BundleCorrupt: a file is missing or unreadable.
+        """
+        return super().load(folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -55,8 +69,12 @@ class NetworkModel(Model):
 
         Raises:
             BundleCorrupt: a file is missing or unreadable. BundleMismatch: the weights are of another network.
+            MissingExtra: torch is not installed.
         """
-        model = super().load(folder)
+        import_extra("torch", "nn")
+        from shortlist.models.neural.checkpoint import read_weights
+
+        model = cls.load_state(folder)
         model.module_ = model.restore().eval()
         read_weights(Path(folder) / WEIGHTS, model.module_)
         return model

@@ -70,9 +70,16 @@ def _steady(model: Any) -> Any:
         info.name: [dim.dim_value if dim.HasField("dim_value") else None for dim in info.type.tensor_type.shape.dim]
         for info in (*graph.value_info, *graph.input, *graph.output)
     }
+    counts = {
+        info.name
+        for info in (*graph.value_info, *graph.input, *graph.output)
+        if info.type.tensor_type.elem_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+    }
     nodes: list[Any] = []
     for node in graph.node:
-        swapped = _product(node, constants, shapes, onnx, graph) if node.op_type in SUMS + OTHER_SUMS else None
+        # Whole numbers add up to the same in any order.
+        sums = node.op_type in SUMS + OTHER_SUMS and node.input[0] not in counts
+        swapped = _product(node, constants, shapes, onnx, graph) if sums else None
         nodes.extend([node] if swapped is None else swapped)
     del graph.node[:]
     graph.node.extend(nodes)

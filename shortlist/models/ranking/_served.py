@@ -7,46 +7,19 @@ computes with torch; the log says why. Logits agree to `served_net.TOLERANCE` an
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from shortlist.core.errors import BundleCorrupt, MissingExtra, StageError
-from shortlist.core.registry import create
-from shortlist.core.types import Floats
-from shortlist.models.arrays import read_state
-from shortlist.models.neural.fields import Schema
-from shortlist.models.neural.kernels import runs_of
-from shortlist.models.neural.served_net import GRAPH, READING, ServedNet
-from shortlist.models.ranking._columns import column_of, encode_fields
-from shortlist.models.ranking._odds import sigmoid
-from shortlist.models.ranking._scenario import Scenarios
+from shortlist.core.errors import MissingExtra, StageError
+from shortlist.core.registry import load as load_row
+from shortlist.core.types import Candidates, Floats, Requests
+from shortlist.models.neural.served_net import GRAPH, ServedNet
 from shortlist.models.ranking.base import Ranker
 
 log = logging.getLogger("shortlist.serving")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Settings as they were saved; a class that would check them may need torch."""
-
-    values: Mapping[str, Any]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Feature columns, in order."""
-        return tuple(self.values.get("columns") or ())
-
-    def model_dump(self, **how: Any) -> dict[str, Any]:
-        """Plain values."""
-        return dict(self.values)
 
 
 class ServedRanker(Ranker):
@@ -54,60 +27,51 @@ class ServedRanker(Ranker):
 
     Attributes:
         name: registry name of the ranker it stands for.
+        like: that ranker without its network: it reads rows and says what logits mean.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        try:
-            self.config = Kept(json.loads((folder / "config.json").read_text()))
-            reading = json.loads((folder / READING).read_text())
-            self._importance, self._tasks = dict(reading["importance"]), tuple(reading["tasks"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleCorrupt(
-                f"The ranker in '{folder.name}' cannot be read ({type(error).__name__}).",
-                hint="Verify the bundle with: shortlist bundle verify; roll back if it is damaged.",
-            ) from None
-        for key, value in read_state(folder).items():
+        self.like = _likeness(name, folder)
+        for key, value in self.like.learned().items():
             setattr(self, key, value)
-        self.name, self._folder = name, folder
+        self.config, self.name, self._folder = self.like.config, name, folder
         self._net = ServedNet.load(folder)
-        self._schema = Schema.from_state(self.fields_)  # type: ignore[attr-defined]
-        self._scenarios = Scenarios(self.columns_, self.fields_, self.config.values.get("scenario_column") or "")  # type: ignore[attr-defined]
-        self._once = np.array(sorted({column_of(name) for name in self._net.once}), np.int64)
 
     def __repr__(self) -> str:
-        return f"ServedRanker('{self.name}', {len(self.columns_)} columns, {len(self._once)} of them once per request)"
+        once = [name for name in self.columns_ if name in self.request_columns_]
+        return f"ServedRanker('{self.name}', {len(self.columns_)} columns, {len(once)} of them once per request)"
 
     @property
     def tasks(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the heads, in the order of the score columns."""
-        return self._tasks
+        return tuple(self.like.tasks)
 
     def fit_rows(self, *rows: Any, **options: Any) -> Self:
         """Raises: StageError, always."""
         raise StageError("A served ranker does not learn.", hint="Teach the one that twin() gives.")
 
     def twin(self) -> Any:
-        """The ranker it stands for, not fitted.
+        """The ranker it stands for, not fitted; it needs torch to learn."""
+        return type(self.like)(**self.config.model_dump())
 
-        Raises:
-            MissingExtra: torch is not installed.
-        """
-        return create(self.name, "ranker", **self.config.values)
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """See `Ranker`; behaviour models read the history of each request too."""
+        return self.score_matrix(self.like.rows_of(requests, candidates))
 
-    def score_matrix(self, x: Floats) -> Floats:
-        """float64[N] (or [N, T]), probabilities."""
-        self._scenarios.count(x)
-        logit = self._net.run(runs_of(x, self._once), lambda names, rows: encode_fields(self._schema, x, names, rows))
-        return sigmoid(logit)
+    def score_matrix(self, x: Any) -> Floats:
+        """float64[N] (or [N, T]), what the published ranker says of its rows."""
+        logit = self._net.run(self.like.runs(x, self._net.once), self.like.encoder(x))
+        score: Floats = self.like.answer(logit, x)
+        return score
 
     @property
     def unseen_rows(self) -> int:
-        """Rows scored since loading whose scenario was not in the training rows, or missing."""
-        return self._scenarios.unseen
+        """Rows scored since loading whose scenario was not in the training rows, or missing; 0 without scenarios."""
+        return int(getattr(self.like, "unseen_rows", 0))
 
     def importance(self) -> dict[str, float]:
         """As the published ranker said."""
-        return dict(self._importance)
+        return dict(self.like.importance())
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Copy the files it was loaded from."""
@@ -115,6 +79,19 @@ class ServedRanker(Ranker):
         for path in self._folder.iterdir():
             if path.is_file():
                 shutil.copyfile(path, Path(folder) / path.name)
+
+
+def _likeness(name: str, folder: Path) -> Any:
+    """The published ranker without its network: its settings, what it learned, and what its logits mean.
+
+    Raises:
+        BundleCorrupt: a file is missing or unreadable.
+        StageError: it is of a kind that says nothing without its network.
+    """
+    kind = load_row(name, "ranker")
+    if not hasattr(kind, "load_state"):
+        raise StageError(f"{kind.__name__} cannot be read without its network.")
+    return kind.load_state(folder)
 
 
 def load_served(name: str, folder: Path) -> ServedRanker | None:

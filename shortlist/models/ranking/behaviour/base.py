@@ -15,31 +15,33 @@ Cost: L looked-up vectors per request besides what the reader costs. When not: w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
-import torch
 from pydantic import Field as Setting
-from torch import Tensor
 
 from shortlist.core.contracts import FitContext, Shown
-from shortlist.core.errors import BadConfig, LeakDetected, StageError, nearest_hint
-from shortlist.core.types import Candidates, Floats, History, Ints, Requests
+from shortlist.core.errors import BadConfig, LeakDetected, nearest_hint
+from shortlist.core.types import Array, Candidates, Floats, History, Ints, Requests
 from shortlist.models.base import ModelConfig
-from shortlist.models.history import within
-from shortlist.models.neural.behaviour_net import AGE, PAST, TARGET, BehaviourNet
-from shortlist.models.neural.behaviour_task import BehaviourTask, ByRequest
-from shortlist.models.neural.blocks.behaviour.past import Reader
 from shortlist.models.neural.fields import FIRST, PADDING, UNKNOWN, Schema
 from shortlist.models.neural.item_content import content_by_token
-from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
-from shortlist.models.neural.remembered import Remembered
-from shortlist.models.neural.trainer import build
+from shortlist.models.neural.pasts import AGE, PAST, TARGET, pasts_of, tokens_at
+from shortlist.models.neural.served_net import Encode
 from shortlist.models.ranking.base import matrix_of
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
 from shortlist.models.retrieval._start import natural_order
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from shortlist.models.neural.behaviour_net import BehaviourNet
+    from shortlist.models.neural.behaviour_task import BehaviourTask
+    from shortlist.models.neural.blocks.behaviour.past import Reader
+    from shortlist.models.neural.item_encoder import ItemEncoder
 
 TOGETHER = 512
 """Most rows that go through the network together when scoring."""
@@ -153,6 +155,8 @@ class BehaviourRanker(FieldRanker):
 
     def _read(self, x: Any) -> Schema:
         """Vocabularies of columns, and tokens of the items in these rows and in their pasts."""
+        from shortlist.models.neural.item_encoder import tokens_of
+
         schema, data = super()._read(x.x), x.shown.data
         items = np.concatenate([x.shown.item, x.pasts()[0].item])
         size = int(items.max(initial=-1)) + 1 if data is None else data.n_items
@@ -174,6 +178,9 @@ class BehaviourRanker(FieldRanker):
         return schema
 
     def _network(self, schema: Schema, seed: int = 0) -> Any:
+        from shortlist.models.neural.behaviour_net import BehaviourNet
+        from shortlist.models.neural.trainer import build
+
         c = self.config
         searched = self.searched()
         if searched is not None and searched not in c.item_columns:
@@ -191,6 +198,8 @@ class BehaviourRanker(FieldRanker):
         )  # fmt: skip
 
     def _items(self) -> ItemEncoder:
+        from shortlist.models.neural.item_encoder import ItemEncoder
+
         schema = Schema.from_state(self.item_fields_) if self.item_fields_ else None
         prefix = "item_column_"
         codes = {name.removeprefix(prefix)[:-1]: v for name, v in vars(self).items() if name.startswith(prefix)}
@@ -200,20 +209,18 @@ class BehaviourRanker(FieldRanker):
         )  # fmt: skip
 
     def _task(self, *args: Any, **options: Any) -> BehaviourTask:
+        from shortlist.models.neural.behaviour_task import BehaviourTask
+
         task = BehaviourTask(*args, **options)
         task.n_known = self.n_known_ if self.next_weight() else 0
         return task
 
-    def export(self, folder: Any) -> None:
-        """Raises: StageError; a past does not go through a graph yet."""
-        raise StageError(f"{type(self).__name__} reads pasts, which no graph does yet.")
-
     # --- answering ---------------------------------------------------------------------------------------------------
 
-    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
-        """float64[N], from the columns of each row, its item and the history of its request."""
+    def rows_of(self, requests: Requests, candidates: Candidates) -> Any:
+        """The columns of each row, its item and the history of its request."""
         x = matrix_of(candidates.cols, self.columns_, len(candidates))
-        return self.score_matrix(cast(Any, Rows(x, Shown(requests, candidates.row, candidates.item))))
+        return Rows(x, Shown(requests, candidates.row, candidates.item))
 
     def importance(self) -> dict[str, float]:
         """Share of each column, of the past and of the item in the log loss that shuffling them one by one adds."""
@@ -226,7 +233,14 @@ class BehaviourRanker(FieldRanker):
         return [*super()._judged(), PAST, TARGET]
 
     def _logits_of(self, columns: Mapping[str, Any], n: int) -> Floats:
-        past, age = columns[PAST], columns[AGE]
+        import torch
+
+        from shortlist.models.neural.behaviour_task import ByRequest
+
+        past, age = (
+            values if isinstance(values, ByRequest) else ByRequest(values, torch.arange(n))
+            for values in (columns[PAST], columns[AGE])
+        )
         length = (past.values > PADDING).sum(1).numpy()
         own = {name: values for name, values in columns.items() if name not in (PAST, AGE)}
         net, out = self._scorer(), np.empty(n)
@@ -242,34 +256,82 @@ class BehaviourRanker(FieldRanker):
         return out
 
     def _scorer(self) -> BehaviourNet:
-        net = cast(BehaviourNet, super()._scorer())
+        from shortlist.models.neural.item_encoder import ItemEncoder
+        from shortlist.models.neural.remembered import Remembered
+
+        net = cast("BehaviourNet", super()._scorer())
         if isinstance(net.items, ItemEncoder) and net.items.has_content:
             net.items = cast(ItemEncoder, Remembered(net.items))
         return net
 
     def _encoded(self, schema: Schema, x: Any) -> dict[str, Any]:
+        import torch
+
+        from shortlist.models.neural.behaviour_task import ByRequest
+
         tokens, age, row = self._pasts(x)
+        of_row = torch.from_numpy(row)
         return {
             **super()._encoded(schema, x.x),
-            TARGET: torch.from_numpy(self._tokens(x.shown.item)),
-            PAST: ByRequest(tokens, row),
-            AGE: ByRequest(age, row),
+            TARGET: torch.from_numpy(tokens_at(self.token_, x.shown.item)),
+            PAST: ByRequest(torch.from_numpy(tokens), of_row),
+            AGE: ByRequest(torch.from_numpy(age), of_row),
         }
 
-    def _tokens(self, item: Ints) -> Ints:
-        inside = (item >= 0) & (item < len(self.token_))
-        return np.where(inside, self.token_[np.where(inside, item, 0)], UNKNOWN)
-
-    def _pasts(self, x: Rows) -> tuple[Tensor, Tensor, Tensor]:
+    def _pasts(self, x: Rows, length: int | None = None) -> tuple[Array, Array, Ints]:
         """Tokens int64[R, L], seconds before now float64[R, L], and the row of these of each row."""
         history, now, row = x.pasts()
-        past = within(history, self.token_ > UNKNOWN).last(self.config.max_len)
-        place = np.arange(len(past.item)) - past.offsets[past.row]
-        shape = (len(past), max(1, int(past.lengths.max(initial=1))))
-        tokens, age = np.zeros(shape, np.int64), np.zeros(shape)
-        tokens[past.row, place] = self.token_[past.item]
-        age[past.row, place] = now[past.row] - past.at
-        return torch.from_numpy(tokens), torch.from_numpy(age), torch.from_numpy(row)
+        return *pasts_of(history, now, self.token_, self.config.max_len, length), row
+
+    # --- what is asked of a graph, without torch ---------------------------------------------------------------------
+
+    def encoder(self, x: Rows) -> Encode:
+        """See `FieldRanker`; pasts are as long as the longest may be, which is what the graph takes."""
+        columns = super().encoder(x.x)
+        tokens, age, row = self._pasts(x, self.config.max_len)
+
+        def encode(names: list[str], rows: Array) -> dict[str, Array]:
+            found = dict(columns([name for name in names if name not in (TARGET, PAST, AGE)], rows))
+            for name, values in ((PAST, tokens), (AGE, age)):
+                if name in names:
+                    found[name] = values[row[rows]]
+            if TARGET in names:
+                found[TARGET] = tokens_at(self.token_, x.shown.item[rows])
+            return found
+
+        return encode
+
+    def runs(self, x: Rows, once: Sequence[str]) -> Ints:
+        """See `FieldRanker`; a run never goes beyond its request."""
+        run, row = super().runs(x.x, [name for name in once if name not in (PAST, AGE)]), x.shown.row
+        return np.cumsum(np.r_[False, (run[1:] != run[:-1]) | (row[1:] != row[:-1])])[: len(row)]
+
+    def once(self, names: Iterable[str]) -> list[str]:
+        """See `FieldRanker`; a past is that of the request, whatever the rows were."""
+        mine = (PAST, AGE)
+        return [*super().once([name for name in names if name not in (*mine, TARGET)]), *mine]
+
+    def graph_net(self) -> nn.Module:
+        """The network with the vectors of all items worked out."""
+        from shortlist.models.neural.item_encoder import FrozenItems
+
+        net = copy.copy(self.module_)
+        net._modules = {**self.module_._modules, "items": FrozenItems(cast("ItemEncoder", self.module_.items))}
+        return net
+
+    def _probe(self, n: int) -> dict[str, Array]:
+        """Made-up rows; pasts from none at all to the longest."""
+        rng, most = np.random.default_rng(1), self.config.max_len
+        known = FIRST + (len(self.token_) if self.item_fields_ else self.n_known_)
+        length = np.linspace(0, most, n).astype(np.int64)
+        there = np.arange(most) < length[:, None]
+        age = np.sort(np.round(10.0 ** rng.uniform(0, 8, (n, most))), axis=1)[:, ::-1]
+        return {
+            **super()._probe(n),
+            TARGET: rng.integers(UNKNOWN, known, n),
+            PAST: np.where(there, rng.integers(min(FIRST, known - 1), known, (n, most)), PADDING),
+            AGE: np.where(there, age, 0.0),
+        }
 
 
 def rectangles(row: Ints, length: Ints, rows: int, requests: int) -> Iterator[tuple[Ints, Ints]]:

@@ -9,14 +9,15 @@ When not: with hundreds of candidates per request; `din` does a quarter of the w
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.past import Reader
-from shortlist.models.neural.blocks.behaviour.transformer import PastTransformer
 from shortlist.models.ranking.behaviour.base import BehaviourConfig, BehaviourRanker, dividing
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(BehaviourConfig):
@@ -35,5 +36,7 @@ class Bst(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """The transformer."""
+        from shortlist.models.neural.blocks.behaviour.transformer import PastTransformer
+
         c = self.config
         return PastTransformer(dim, layers=c.layers, heads=dividing(c.heads, dim), dropout=c.dropout)

@@ -8,14 +8,15 @@ When not: where latency counts; published gains over `din` are small.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.evolution import InterestEvolution
-from shortlist.models.neural.blocks.behaviour.past import Reader
 from shortlist.models.ranking.behaviour.base import BehaviourConfig, BehaviourRanker
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(BehaviourConfig):
@@ -36,4 +37,6 @@ class Dien(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Interest extraction and evolution."""
+        from shortlist.models.neural.blocks.behaviour.evolution import InterestEvolution
+
         return InterestEvolution(dim)

@@ -9,15 +9,16 @@ When not: with few events per user `history_mean` is as good; with thousands use
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 from pydantic import PositiveInt
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.attended import Attended
-from shortlist.models.neural.blocks.behaviour.past import Reader
 from shortlist.models.ranking.behaviour.base import BehaviourConfig, BehaviourRanker
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(BehaviourConfig):
@@ -36,4 +37,6 @@ class Din(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Target attention."""
+        from shortlist.models.neural.blocks.behaviour.attended import Attended
+
         return Attended(dim, hidden=self.config.attention, softmax=self.config.softmax)

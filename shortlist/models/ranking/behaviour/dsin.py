@@ -7,14 +7,15 @@ When not: without clock times, or where people come once; the pause that ends a 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.past import Reader
-from shortlist.models.neural.blocks.behaviour.sessions import SessionInterest
 from shortlist.models.ranking.behaviour.base import BehaviourConfig, BehaviourRanker, dividing
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(BehaviourConfig):
@@ -37,6 +38,8 @@ class Dsin(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Attention within sessions, an LSTM across them."""
+        from shortlist.models.neural.blocks.behaviour.sessions import SessionInterest
+
         c = self.config
         return SessionInterest(
             dim, gap_s=c.session_gap_s, sessions=c.sessions, length=c.session_len, heads=dividing(c.heads, dim),

@@ -9,17 +9,15 @@ When not: where a good category exists, `sim` searches better for less.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.attended import Attended
-from shortlist.models.neural.blocks.behaviour.multi_head import MultiHeadTarget
-from shortlist.models.neural.blocks.behaviour.past import Reader
-from shortlist.models.neural.blocks.behaviour.search import NearestByHash
-from shortlist.models.neural.blocks.behaviour.two_stage import Both, Found
 from shortlist.models.ranking.behaviour.base import BehaviourRanker, LongConfig, dividing
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(LongConfig):
@@ -40,6 +38,11 @@ class Eta(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Attention over the latest, and over what the search finds."""
+        from shortlist.models.neural.blocks.behaviour.attended import Attended
+        from shortlist.models.neural.blocks.behaviour.multi_head import MultiHeadTarget
+        from shortlist.models.neural.blocks.behaviour.search import NearestByHash
+        from shortlist.models.neural.blocks.behaviour.two_stage import Both, Found
+
         c = self.config
         search = NearestByHash(dim, c.found, c.bits)
         return Both(Attended(dim, last=c.recent), Found(search, MultiHeadTarget(dim, dividing(c.heads, dim))))

@@ -7,8 +7,12 @@ When not: where what matters of a long past depends on the candidate.
 
 from __future__ import annotations
 
-from shortlist.models.neural.blocks.behaviour.past import Reader
+from typing import TYPE_CHECKING
+
 from shortlist.models.ranking.behaviour.base import BehaviourRanker
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class HistoryMean(BehaviourRanker):

@@ -9,16 +9,15 @@ When not: with pasts of tens of events, which `din` reads whole.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.attended import Attended
-from shortlist.models.neural.blocks.behaviour.hashed import HashedAttention
-from shortlist.models.neural.blocks.behaviour.past import Reader
-from shortlist.models.neural.blocks.behaviour.two_stage import Both
 from shortlist.models.ranking.behaviour.base import BehaviourRanker, LongConfig
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(LongConfig):
@@ -37,5 +36,9 @@ class Sdim(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Attention over the latest, hashed attention over all."""
+        from shortlist.models.neural.blocks.behaviour.attended import Attended
+        from shortlist.models.neural.blocks.behaviour.hashed import HashedAttention
+        from shortlist.models.neural.blocks.behaviour.two_stage import Both
+
         c = self.config
         return Both(Attended(dim, last=c.recent), HashedAttention(dim, groups=c.groups, width=c.group_bits))

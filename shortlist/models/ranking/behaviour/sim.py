@@ -10,18 +10,16 @@ When not: without a column that groups items, or where nearly all items share a 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 
 from shortlist.core.errors import BadConfig
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.behaviour.attended import Attended
-from shortlist.models.neural.blocks.behaviour.multi_head import MultiHeadTarget
-from shortlist.models.neural.blocks.behaviour.past import Reader
-from shortlist.models.neural.blocks.behaviour.search import SameLabel
-from shortlist.models.neural.blocks.behaviour.two_stage import Both, Found
 from shortlist.models.ranking.behaviour.base import BehaviourRanker, LongConfig, dividing
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.blocks.behaviour.past import Reader
 
 
 class Config(LongConfig):
@@ -50,6 +48,11 @@ class Sim(BehaviourRanker):
 
     def reader(self, dim: int) -> Reader | None:
         """Attention over the latest, and over what the search finds."""
+        from shortlist.models.neural.blocks.behaviour.attended import Attended
+        from shortlist.models.neural.blocks.behaviour.multi_head import MultiHeadTarget
+        from shortlist.models.neural.blocks.behaviour.search import SameLabel
+        from shortlist.models.neural.blocks.behaviour.two_stage import Both, Found
+
         c = self.config
         exact = MultiHeadTarget(dim, dividing(c.heads, dim))
         return Both(Attended(dim, last=c.recent), Found(SameLabel(c.found), exact))

@@ -7,15 +7,16 @@ When not: seldom better than `fm` and slower; kept because people ask for it. Ne
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.afm import Afm
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -34,5 +35,7 @@ class AfmRanker(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Weighted pairs."""
+        from shortlist.models.neural.blocks.fields.afm import Afm
+
         c = self.config
         return Afm(len(fields), c.factors, attention=c.attention, dropout=c.dropout)

@@ -7,18 +7,17 @@ When not: without the deep half (`hidden = []` leaves it one layer) it falls far
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.core.errors import BadConfig
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.field_attention import FieldAttention
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Together
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -37,6 +36,12 @@ class AutoInt(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Attention beside the deep network."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.field_attention import FieldAttention
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Together
+
         c, width = self.config, len(fields) * self.config.factors
         if c.factors % c.heads:
             raise BadConfig(f"{c.heads} heads do not divide {c.factors} factors.", field="heads")

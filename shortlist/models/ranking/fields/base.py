@@ -12,36 +12,35 @@ When not: with a few thousand rows and no codes, `gbdt` is better and faster.
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
-import torch
 from pydantic import Field as Setting
 from pydantic import PositiveInt
-from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch, nearest_hint
-from shortlist.core.types import Array, Floats, Ints
+from shortlist.core.lazy import import_extra
+from shortlist.core.types import Array, Candidates, Floats, Ints, Requests
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.linear import Linear
-from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.embeddings import FieldEmbedding
-from shortlist.models.neural.fields import UNKNOWN, Field, Schema
-from shortlist.models.neural.halves import Halves, through
+from shortlist.models.neural.fields import Field, Schema
+from shortlist.models.neural.kernels import runs_of
 from shortlist.models.neural.network_model import NetworkModel
-from shortlist.models.neural.ranker_graph import PROBE_ROWS, write_graph
-from shortlist.models.neural.trainer import build, checkpoint_for, train
+from shortlist.models.neural.served_net import Encode
 from shortlist.models.ranking._columns import column_of, encode_fields
-from shortlist.models.ranking.base import Ranker, RankerConfig
+from shortlist.models.ranking._odds import sigmoid
+from shortlist.models.ranking.base import Ranker, RankerConfig, matrix_of
 
-BLOCK = 128
-"""Rows that go through the network together when scoring; fewer are filled up."""
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from shortlist.models.neural.click_task import ClickTask
+    from shortlist.models.neural.field_net import FieldNet
+
 LARGEST_CODE = 2.0**53
 """From here on neighbouring whole numbers are no longer told apart in float64."""
 SHUFFLES = 3
@@ -91,71 +90,6 @@ class FieldConfig(RankerConfig, TrainingConfig):
     """Field models train in one process."""
 
 
-class FieldNet(nn.Module):
-    """Bias, weights of single codes, and what a preset makes of the vectors.
-
-    Args:
-        schema: fitted.
-        head: [B, F, D] to [B], or None for no vectors at all.
-        dim: D.
-        scale: of the start of vectors.
-        linear: whether there is one weight per code.
-    """
-
-    def __init__(self, schema: Schema, head: nn.Module | None, *, dim: int, scale: float, linear: bool) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(()))
-        self.linear = Linear(schema) if linear else None
-        self.vectors = FieldEmbedding(schema, dim, scale=scale) if head is not None else None
-        self.head = head
-        # Rows teach nothing about codes they do not hold, so the vector of unknown ones must say nothing.
-        with torch.no_grad():
-            for part in self.modules():
-                if isinstance(part, nn.Embedding):
-                    part.weight[UNKNOWN].zero_()
-
-    def forward(self, columns: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Returns: logits [B], and the squared length of all vectors read."""
-        logit, squares = self.bias, self.bias.new_zeros(())
-        if self.linear is not None:
-            logit = logit + self.linear(columns)
-        if self.vectors is not None and self.head is not None:
-            vectors = self.vectors(columns)
-            logit, squares = logit + self.head(vectors), vectors.square().sum()
-        return logit, squares
-
-    def halves(self, once: Mapping[str, Tensor], own: Mapping[str, Tensor], row: Tensor) -> Tensor:
-        """Logits [B] of columns of requests, each [R, ...], and of their candidates, each [B, ...]; see `Halves`.
-
-        Args:
-            once: columns that have one value per request.
-            own: the others.
-            row: int64[B], the request of each candidate.
-        """
-        logit: Tensor = self.bias
-        if self.linear is not None:
-            logit = logit + self.linear.of(own) + self.linear.of(once).index_select(0, row)
-        if self.vectors is not None and self.head is not None:
-            places = {field.name: at for at, field in enumerate(self.vectors.fields)}
-            once_at, own_at = (tuple(sorted(places[name] for name in half)) for half in (once, own))
-            x = Halves(self.vectors.some(once), self.vectors.some(own), row, once_at, own_at)
-            logit = logit + through(self.head, x)
-        return logit
-
-
-class Widened(nn.Module):
-    """A table of float32 that hands out float64, and that changing the precision of a network leaves alone."""
-
-    def __init__(self, table: nn.Module) -> None:
-        super().__init__()
-        self.read = table.__call__
-
-    def forward(self, codes: Tensor) -> Tensor:
-        """Codes of any shape."""
-        vectors: Tensor = self.read(codes)
-        return vectors.double()
-
-
 class FieldRanker(NetworkModel, Ranker):
     """Base of all field models. A preset gives its `head`.
 
@@ -197,6 +131,7 @@ class FieldRanker(NetworkModel, Ranker):
         """
         self._refuse_labels(label)
         self._refuse_columns(x)
+        import_extra("torch", "nn")
         c = self.config
         self._double: nn.Module | None = None
         cut = self._cut(group)
@@ -215,6 +150,10 @@ class FieldRanker(NetworkModel, Ranker):
         self, x: Floats, label: Floats, held: tuple[Floats, Floats, Ints] | None, ctx: FitContext, phase: str,
         epochs: int,
     ) -> Any:  # fmt: skip
+        import torch
+
+        from shortlist.models.neural.trainer import checkpoint_for, train
+
         c = self.config
         schema = self._schema = self._read(x)
         self.fields_ = schema.state()
@@ -241,6 +180,8 @@ class FieldRanker(NetworkModel, Ranker):
 
     def _task(self, *args: Any, **options: Any) -> ClickTask:
         """What it is trained as; arguments of `ClickTask`."""
+        from shortlist.models.neural.click_task import ClickTask
+
         return ClickTask(*args, **options)
 
     def _read(self, x: Any) -> Schema:
@@ -252,12 +193,15 @@ class FieldRanker(NetworkModel, Ranker):
         return log_odds(label)
 
     def _network(self, schema: Schema, seed: int = 0) -> FieldNet:
+        from shortlist.models.neural.field_net import FieldNet
+        from shortlist.models.neural.trainer import build
+
         n = len(schema.fields)
         start, linear = self.config.start, self.linear
         made = build(
             lambda: FieldNet(schema, self.head(schema.fields), dim=self.dim(n), scale=start, linear=linear), seed
         )
-        return cast(FieldNet, made)
+        return cast("FieldNet", made)
 
     def _fields(self) -> list[Field]:
         """Fields by place of their column: names of columns may hold dots, which names of weights may not."""
@@ -310,11 +254,22 @@ class FieldRanker(NetworkModel, Ranker):
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
+    def score_rows(self, requests: Requests, candidates: Candidates) -> Floats:
+        """See `Ranker`."""
+        return self.score_matrix(self.rows_of(requests, candidates))
+
     def score_matrix(self, x: Floats) -> Floats:
         """float64[N], probability of a click (or [N, H], of what each task asks)."""
-        logit = self._logits(x)
-        small = np.exp(-np.abs(logit))
-        return np.where(logit >= 0, 1.0, small) / (1.0 + small)
+        return self.answer(self._logits(x), x)
+
+    def answer(self, logit: Floats, x: Any) -> Floats:
+        """What the network's logits mean: scores of the rows it read, whoever computed them.
+
+        Args:
+            logit: float64[N] (or [N, H]).
+            x: the rows.
+        """
+        return sigmoid(logit)
 
     def importance(self) -> dict[str, float]:
         """Share of each column in the log loss that shuffling columns one by one adds; zero for what does not help."""
@@ -332,24 +287,22 @@ class FieldRanker(NetworkModel, Ranker):
         return kept
 
     def _logits_of(self, columns: Mapping[str, Tensor], n: int) -> Floats:
-        whole = -(-n // BLOCK) * BLOCK
-        net, out = self._scorer(), np.empty((whole, *self.heads))
-        with torch.inference_mode():
-            for start in range(0, whole, BLOCK):
-                block = {name: _block(values[start : start + BLOCK]) for name, values in columns.items()}
-                out[start : start + BLOCK] = net(block)[0].expand(BLOCK, *self.heads).float().numpy()
-        return out[:n]
+        from shortlist.models.neural.field_net import logits_of
+
+        return logits_of(self._scorer(), columns, n, self.heads)
 
     def _scorer(self) -> nn.Module:
-        """The network in double precision; it shares the embedding tables, which only hand out rows."""
+        """The network in double precision."""
+        from shortlist.models.neural.field_net import widened
+
         kept: nn.Module | None = getattr(self, "_double", None)
         if kept is None:
-            tables = [part for part in self.module_.modules() if isinstance(part, nn.Embedding)]
-            net = copy.deepcopy(self.module_, {id(part): Widened(part) for part in tables})
-            kept = self._double = net.double().eval()
+            kept = self._double = widened(self.module_)
         return kept
 
     def _encoded(self, schema: Schema, x: Any) -> dict[str, Tensor]:
+        import torch
+
         return {name: torch.from_numpy(values) for name, values in encode_fields(schema, x).items()}
 
     def _judged(self) -> list[str]:
@@ -358,6 +311,8 @@ class FieldRanker(NetworkModel, Ranker):
 
     def _losses(self, x: Any, label: Floats, seed: int) -> Floats:
         """float64[F], log loss that shuffling a column adds, mean of a few shuffles; at least zero."""
+        import torch
+
         rng, judged = np.random.default_rng([seed, 31]), self._judged()
         out = np.zeros(len(judged))
         # A slice of all rows, because some columns are kept once per request until they are asked for.
@@ -382,6 +337,25 @@ class FieldRanker(NetworkModel, Ranker):
         loss = np.logaddexp(0.0, logit) - label * logit
         return float(loss[np.isfinite(loss)].mean()) if np.isfinite(loss).any() else 0.0
 
+    # --- what is asked of a graph, without torch ---------------------------------------------------------------------
+
+    def rows_of(self, requests: Requests, candidates: Candidates) -> Any:
+        """What `score_matrix` reads of candidates that have all columns."""
+        return matrix_of(candidates.cols, self.columns_, len(candidates))
+
+    def encoder(self, x: Any) -> Encode:
+        """Gives inputs of the network by name, for some of the rows."""
+        schema = self._vocabularies()
+        return lambda names, rows: encode_fields(schema, x, names, rows)
+
+    def runs(self, x: Any, once: Sequence[str]) -> Ints:
+        """int64[N], numbers of runs of neighbouring rows that share the inputs named."""
+        return runs_of(x, np.array(sorted({column_of(name) for name in once}), np.int64))
+
+    def once(self, names: Iterable[str]) -> list[str]:
+        """Those of the network's inputs that have one value per request."""
+        return [name for name in names if self.columns_[column_of(name)] in self.request_columns_]
+
     # --- saving ------------------------------------------------------------------------------------------------------
 
     def restore(self) -> FieldNet:
@@ -396,12 +370,20 @@ class FieldRanker(NetworkModel, Ranker):
             MissingExtra: the extra `onnx` is not installed.
             StageError: the network cannot be exported, or the graph computes something else.
         """
+        import torch
+
+        from shortlist.models.neural.ranker_graph import PROBE_ROWS, write_graph
+
         self.require_fitted()
         probe = self._probe(PROBE_ROWS)
         wanted = self._logits_of({name: torch.from_numpy(values) for name, values in probe.items()}, PROBE_ROWS)
-        once = [name for name in probe if self.columns_[column_of(name)] in self.request_columns_]
+        once = self.once(probe)
         about = {"importance": self.importance(), "tasks": list(self.tasks)}
-        write_graph(self.module_, Path(folder), probe, wanted, once if len(once) < len(probe) else [], about)
+        write_graph(self.graph_net(), Path(folder), probe, wanted, once if len(once) < len(probe) else [], about)
+
+    def graph_net(self) -> nn.Module:
+        """The network that goes into a graph."""
+        return self.module_
 
     def _probe(self, n: int) -> dict[str, Array]:
         """Made-up encoded rows, with missing and unknown values among them."""
@@ -420,12 +402,6 @@ def log_odds(label: Floats) -> float:
     known = label[np.isfinite(label)]
     clicks = float(known.sum()) + 0.5
     return float(np.log(clicks / (len(known) + 1.0 - clicks)))
-
-
-def _block(values: Tensor) -> Tensor:
-    """Rows of a block in double precision where they are numbers, with rows of zeros up to the block's size."""
-    wide = values.double() if values.is_floating_point() else values
-    return nn.functional.pad(wide, (0, 0) * (values.dim() - 1) + (0, BLOCK - len(values)))
 
 
 def _by_field(x: Floats) -> dict[str, Array]:

@@ -7,17 +7,16 @@ When not: `dcn_v2` crosses more with a matrix per layer.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.cross_v1 import CrossV1
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -35,6 +34,12 @@ class Dcn(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Cross beside deep, one weight for each of their outputs."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.cross_v1 import CrossV1
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import SideBySide
+
         c, width = self.config, len(fields) * self.config.factors
         deep = Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm, logit=False)
         return nn.Sequential(SideBySide([CrossV1(width, c.layers), deep]), Mlp(width + deep.width, ()))

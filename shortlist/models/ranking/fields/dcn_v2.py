@@ -7,17 +7,16 @@ When not: with very wide inputs take `rank`, or `gdcn` where most crosses are no
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.cross_v2 import CrossV2
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -39,6 +38,12 @@ class DcnV2(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Cross beside deep, one weight for each of their outputs."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.cross_v2 import CrossV2
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import SideBySide
+
         c, width = self.config, len(fields) * self.config.factors
         deep = Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm, logit=False)
         cross = CrossV2(width, c.layers, rank=c.rank, experts=c.experts)

@@ -7,13 +7,13 @@ When not: with few rows, where `fm` is as good and a third of the time.
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-from shortlist.models.neural.blocks.fields.fm import Fm
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Together
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class DeepFm(FieldRanker):
@@ -21,5 +21,9 @@ class DeepFm(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Pairs beside the deep network."""
+        from shortlist.models.neural.blocks.fields.fm import Fm
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Together
+
         c, width = self.config, len(fields) * self.config.factors
         return Together([Fm(), Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)])

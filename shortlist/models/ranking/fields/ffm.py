@@ -7,15 +7,16 @@ When not: with dozens of columns, or many codes; overfits within a few epochs.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.ffm import Ffm
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -36,4 +37,6 @@ class FfmRanker(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Pairs, field by field."""
+        from shortlist.models.neural.blocks.fields.ffm import Ffm
+
         return Ffm(len(fields))

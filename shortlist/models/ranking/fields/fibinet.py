@@ -7,18 +7,16 @@ When not: with more than some twenty columns.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.bilinear import Bilinear
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.senet import SeNet
-from shortlist.models.neural.blocks.fields.shapes import Flat, SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -37,6 +35,13 @@ class FibiNet(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Two sets of pairs, then deep."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.bilinear import Bilinear
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.senet import SeNet
+        from shortlist.models.neural.blocks.fields.shapes import Flat, SideBySide
+
         c, n = self.config, len(fields)
         width = n * (n - 1) * c.factors + n * c.factors
         plain = Bilinear(n, c.factors, c.bilinear)

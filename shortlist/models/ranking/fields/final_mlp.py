@@ -8,18 +8,18 @@ item columns for the other.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 from pydantic import PositiveInt
-from torch import Tensor, nn
 
 from shortlist.core.errors import BadConfig
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.two_stream import FieldGate, FuseBilinear
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -45,6 +45,11 @@ class FinalMlp(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Two streams and their fusion."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.two_stream import FieldGate, FuseBilinear, TwoStreams
+
         c, n = self.config, len(fields)
         if c.hidden[-1] % c.heads:
             raise BadConfig(f"{c.heads} heads do not divide a width of {c.hidden[-1]}.", field="heads")
@@ -57,16 +62,3 @@ class FinalMlp(FieldRanker):
             deep = Mlp(n * c.factors, c.hidden, dropout=c.dropout, norm=c.batch_norm, logit=False)
             streams.append(nn.Sequential(gate, deep))
         return TwoStreams(streams[0], streams[1], FuseBilinear(c.hidden[-1], c.hidden[-1], c.heads))
-
-
-class TwoStreams(nn.Module):
-    """[B, F, D] to [B] by way of two streams and a fusion."""
-
-    def __init__(self, first: nn.Module, second: nn.Module, fusion: nn.Module) -> None:
-        super().__init__()
-        self.first, self.second, self.fusion = first, second, fusion
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Both streams read all fields."""
-        y: Tensor = self.fusion(self.first(x), self.second(x))
-        return y

@@ -8,18 +8,18 @@ When not: high degrees overfit small data; watch the held-out figure.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
 from pydantic import PositiveInt
-from torch import nn
 
 from shortlist.core.errors import BadConfig
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.factorised_cross import FactorisedCross
-from shortlist.models.neural.blocks.fields.mlp import Mlp
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -37,6 +37,11 @@ class FinalNet(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Factorised layers."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.factorised_cross import FactorisedCross
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+
         c, width = self.config, len(fields) * self.config.factors
         if any(size % 2 for size in c.hidden):
             raise BadConfig("Widths of final_net must be even.", hint="Each layer has two halves.", field="hidden")

@@ -7,15 +7,16 @@ When not: where pairs of columns differ much in how they matter; `fwfm` and `ffm
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.fm import Fm
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -32,4 +33,6 @@ class FmRanker(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Pairs."""
+        from shortlist.models.neural.blocks.fields.fm import Fm
+
         return Fm()

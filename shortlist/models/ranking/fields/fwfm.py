@@ -7,11 +7,13 @@ When not: with hundreds of columns, where most pairs are noise.
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-from shortlist.models.neural.blocks.fields.fwfm import FwFm
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class FwFmRanker(FieldRanker):
@@ -19,4 +21,6 @@ class FwFmRanker(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Weighted pairs."""
+        from shortlist.models.neural.blocks.fields.fwfm import FwFm
+
         return FwFm(len(fields))

@@ -7,17 +7,16 @@ When not: with two layers `dcn_v2` is as good for half the time; gates pay with 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.gdcn import GatedCross
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -35,6 +34,12 @@ class Gdcn(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Cross beside deep, one weight for each of their outputs."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.gdcn import GatedCross
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import SideBySide
+
         c, width = self.config, len(fields) * self.config.factors
         deep = Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm, logit=False)
         return nn.Sequential(SideBySide([GatedCross(width, c.layers), deep]), Mlp(width + deep.width, ()))

@@ -8,16 +8,16 @@ When not: with wide inputs, where the masks cost more than the network.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.mask import ParallelMasks
-from shortlist.models.neural.blocks.fields.mlp import Mlp
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -37,6 +37,11 @@ class MaskNet(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Masks, then deep."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.mask import ParallelMasks
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+
         c = self.config
         masks = ParallelMasks(len(fields), c.factors, blocks=c.blocks, out=c.width)
         return nn.Sequential(masks, Mlp(masks.width, c.hidden, dropout=c.dropout, norm=c.batch_norm))

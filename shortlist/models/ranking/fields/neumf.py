@@ -8,16 +8,14 @@ When not: with more than user and item, `deepfm` has all pairs.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, ClassVar
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.gmf import Gmf
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -35,6 +33,12 @@ class NeuMf(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Products beside deep, one weight for each of their outputs."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.gmf import Gmf
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import SideBySide
+
         c, width = self.config, len(fields) * self.config.factors
         names = list(c.pair or (c.id_columns if len(c.id_columns) > 1 else self.columns_))[:2]
         one, two = (self.places(fields, [name])[0] for name in (names[0], names[-1]))

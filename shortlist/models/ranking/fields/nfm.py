@@ -8,14 +8,13 @@ a third of the passes, but it overfits (held-out AUC on MovieLens 100K .791 inst
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-from shortlist.models.neural.blocks.dropout import Dropout
-from shortlist.models.neural.blocks.fields.bi_pool import BiPool
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Norm
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Nfm(FieldRanker):
@@ -23,6 +22,13 @@ class Nfm(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Pooling, norm where asked for, deep network."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.dropout import Dropout
+        from shortlist.models.neural.blocks.fields.bi_pool import BiPool
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Norm
+
         c = self.config
         deep = Mlp(c.factors, c.hidden, dropout=c.dropout, norm=c.batch_norm)
         return nn.Sequential(BiPool(), *([Norm(c.factors)] if c.batch_norm else []), Dropout(c.dropout), deep)

@@ -7,15 +7,13 @@ When not: with few columns `ipnn` keeps the pairs apart for less.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from torch import nn
-
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.outer_product import OuterProduct
-from shortlist.models.neural.blocks.fields.shapes import Flat, SideBySide
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Opnn(FieldRanker):
@@ -25,6 +23,12 @@ class Opnn(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Vectors and products, then deep."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.outer_product import OuterProduct
+        from shortlist.models.neural.blocks.fields.shapes import Flat, SideBySide
+
         c, n = self.config, len(fields)
         width = n * c.factors + c.factors**2
         deep = Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)

@@ -8,18 +8,16 @@ When not: on small data; published figures are industrial only.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.dropout import Dropout
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Flat
-from shortlist.models.neural.blocks.fields.token_mixing import TokenMixing
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -41,6 +39,13 @@ class RankMixer(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Columns to tokens, mixing, mean of the tokens."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.dropout import Dropout
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Flat
+        from shortlist.models.neural.blocks.fields.token_mixing import TokenMixing
+
         c = self.config
         size = c.tokens * c.token_width
         tokens = nn.Sequential(

@@ -7,11 +7,13 @@ When not: `deepfm` adds pairs at no cost.
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
-from shortlist.models.neural.blocks.fields.mlp import Mlp
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class WideDeep(FieldRanker):
@@ -19,5 +21,7 @@ class WideDeep(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """The deep half."""
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+
         c, width = self.config, len(fields) * self.config.factors
         return Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)

@@ -7,16 +7,16 @@ When not: on small data, where one layer of pairs is enough.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.wukong import WukongLayer
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -36,6 +36,11 @@ class WuKong(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Stacked machines, then deep."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.wukong import WukongLayer
+
         c, n = self.config, len(fields)
         width, inner = n * c.factors, (c.hidden or (64,))[0]
         made = max(1, n // 2)

@@ -7,17 +7,16 @@ When not: `dcn_v2` reaches the same for less.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import PositiveInt
-from torch import nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.cin import Cin
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Together
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(FieldConfig):
@@ -34,6 +33,12 @@ class XDeepFm(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Interactions beside the deep network."""
+        from torch import nn
+
+        from shortlist.models.neural.blocks.fields.cin import Cin
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Together
+
         c, width = self.config, len(fields) * self.config.factors
         cin = Cin(len(fields), c.maps)
         return Together(

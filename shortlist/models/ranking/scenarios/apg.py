@@ -7,18 +7,17 @@ When not: where the condition is rare; a core is only as good as the rows that t
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.dropout import Dropout
-from shortlist.models.neural.blocks.scenarios.adaptive import Adaptive
+from shortlist.models.neural.bodies.shape import Shape
 from shortlist.models.ranking.scenarios.base import ScenarioRanker
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig
+from shortlist.models.ranking.tasks.base import TaskConfig
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -37,21 +36,7 @@ class Apg(ScenarioRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Adaptive layers."""
+        from shortlist.models.neural.bodies.apg import Body
+
         c = self.config
-        return _Body(shape, self.places_beside(shape, c.condition_columns), c.hidden, c.rank, c.dropout)
-
-
-class _Body(nn.Module):
-    def __init__(self, shape: Shape, condition: list[int], hidden: tuple[int, ...], rank: int, dropout: float) -> None:
-        super().__init__()
-        self.condition = condition
-        widths, z = [shape.width, *hidden, shape.outputs], len(condition) * shape.dim
-        self.layers = nn.ModuleList(Adaptive(w, o, z, rank) for w, o in pairwise(widths))
-        self.dropout = Dropout(dropout)
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        y, condition = vectors.flatten(1), vectors[:, self.condition].flatten(1)
-        for layer in self.layers[:-1]:
-            y = self.dropout(torch.relu(layer(y, condition)))
-        found: Tensor = self.layers[-1](y, condition)
-        return found
+        return Body(shape, self.places_beside(shape, c.condition_columns), c.hidden, c.rank, c.dropout)

@@ -13,13 +13,14 @@ Cost: see each preset.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Floats
-from shortlist.models.ranking.tasks.base import Shape, TaskRanker
+from shortlist.models.ranking.tasks.base import TaskRanker
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.bodies.shape import Shape
 
 
 class ScenarioRanker(TaskRanker):
@@ -49,9 +50,3 @@ class ScenarioRanker(TaskRanker):
                 field="scenario_column",
             )
         super()._refuse_setup(x)
-
-
-def told(slot: Tensor | None) -> Tensor:
-    """The scenario of each row, which these networks are always told."""
-    assert slot is not None
-    return slot

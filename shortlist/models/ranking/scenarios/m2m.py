@@ -8,17 +8,17 @@ When not: with wide layers; a made layer costs z times a plain one.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.scenarios.meta import MetaUnit
-from shortlist.models.neural.blocks.tasks.parallel import Layers, Parallel
+from shortlist.models.neural.bodies.shape import Shape
 from shortlist.models.ranking.scenarios.base import ScenarioRanker
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig
+from shortlist.models.ranking.tasks.base import TaskConfig
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -41,35 +41,9 @@ class M2m(ScenarioRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Experts, made attention, made towers."""
+        from shortlist.models.neural.blocks.tasks.parallel import Parallel
+        from shortlist.models.neural.bodies.m2m import Body
+
         c = self.config
         experts = Parallel(c.experts, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
-        return _Body(shape, experts, self.places_beside(shape, c.knowledge_columns), c.knowledge, c.layers)
-
-
-class _Body(nn.Module):
-    def __init__(self, shape: Shape, experts: Parallel, places: list[int], knowledge: int, layers: int) -> None:
-        super().__init__()
-        width = experts.width
-        self.experts, self.places = experts, places
-        self.knowledge = nn.Linear(len(places) * shape.dim, knowledge)
-        self.task = nn.Parameter(torch.empty(shape.outputs, width).normal_(std=0.1))
-        self.attention = MetaUnit(2 * width, width, knowledge)
-        self.value = nn.Linear(width, 1, bias=False)
-        self.towers = nn.ModuleList(MetaUnit(width, width, knowledge) for _ in range(layers))
-        self.last = Layers(shape.outputs, width, 1)
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        known = torch.relu(self.knowledge(vectors[:, self.places].flatten(1)))
-        experts = self.experts(vectors.flatten(1))
-        b, n, width = experts.shape
-        tasks = len(self.task)
-        pairs = torch.cat(
-            [experts.unsqueeze(1).expand(b, tasks, n, width), self.task[None, :, None].expand(b, tasks, n, width)], 3
-        )
-        seen = torch.nn.functional.leaky_relu(self.attention(pairs.flatten(1, 2), known))
-        share = torch.softmax(self.value(seen).view(b, tasks, n), 2)
-        y = torch.bmm(share, experts)
-        for layer in self.towers:
-            y = torch.nn.functional.leaky_relu(layer(y, known) + y)
-        found: Tensor = self.last(y).squeeze(2)
-        return found
+        return Body(shape, experts, self.places_beside(shape, c.knowledge_columns), c.knowledge, c.layers)

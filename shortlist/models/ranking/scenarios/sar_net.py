@@ -9,21 +9,17 @@ When not: with two or three scenarios of many rows; `star` has fewer parts.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.dropout import Dropout
-from shortlist.models.neural.blocks.scenarios.by_slot import SlotLayer
-from shortlist.models.neural.blocks.scenarios.transform import ScaleShift, ScenarioAttention
-from shortlist.models.neural.blocks.tasks.gates import Gates
-from shortlist.models.neural.blocks.tasks.parallel import Parallel
-from shortlist.models.neural.blocks.tasks.towers import Towers, pick
-from shortlist.models.ranking.scenarios.base import ScenarioRanker, told
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.scenarios.base import ScenarioRanker
+from shortlist.models.ranking.tasks.base import TaskConfig
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -44,6 +40,12 @@ class SarNet(ScenarioRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Transformation, experts, gates, towers."""
+        from shortlist.models.neural.blocks.scenarios.by_slot import SlotLayer
+        from shortlist.models.neural.blocks.tasks.gates import Gates
+        from shortlist.models.neural.blocks.tasks.parallel import Parallel
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.sar_net import Body
+
         c = self.config
         shared = Parallel(c.shared_experts, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
         own = SlotLayer(shape.slots, shape.width, c.scenario_experts * shared.width)
@@ -51,24 +53,4 @@ class SarNet(ScenarioRanker):
             shape.width, shape.slots * shape.outputs, c.shared_experts + c.scenario_experts, hide=c.hide_experts
         )
         towers = Towers(shared.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
-        return _Body(shape, self.place(shape), shared, own, gates, towers, c.dropout)
-
-
-class _Body(nn.Module):
-    def __init__(
-        self, shape: Shape, place: int, shared: Parallel, own: nn.Module, gates: nn.Module, towers: nn.Module,
-        dropout: float,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.place, self.shared, self.own, self.gates, self.towers = place, shared, own, gates, towers
-        self.attention, self.turn = ScenarioAttention(shape.dim), ScaleShift(shape.slots, shape.width)
-        self.outputs, self.slots, self.dropout = shape.outputs, shape.slots, Dropout(dropout)
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        slot = told(slot)
-        x = self.turn(self.attention(vectors, vectors[:, self.place]).flatten(1), slot)
-        shared = self.shared(x)
-        own = self.dropout(torch.relu(self.own(x, slot))).view(x.shape[0], -1, shared.shape[2])
-        share = pick(self.gates(x).view(x.shape[0], self.outputs, self.slots, -1), slot)
-        y: Tensor = self.towers(torch.bmm(share, torch.cat([shared, own], 1)), slot)
-        return y
+        return Body(shape, self.place(shape), shared, own, gates, towers, c.dropout)

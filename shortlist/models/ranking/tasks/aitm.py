@@ -11,17 +11,16 @@ When not: for labels that are no steps of one way.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.tasks.parallel import Parallel
-from shortlist.models.neural.blocks.tasks.towers import Towers
-from shortlist.models.neural.blocks.tasks.transfer import Calibrator, Transfer
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig, TaskRanker
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.tasks.base import TaskConfig, TaskRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -41,26 +40,17 @@ class Aitm(TaskRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Networks, and what passes between them."""
+        from shortlist.models.neural.blocks.tasks.parallel import Parallel
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.aitm import Body
+
         c = self.config
         each = Parallel(shape.outputs, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
         towers = Towers(each.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
-        return _Body(each, towers, shape.outputs)
+        return Body(each, towers, shape.outputs)
 
     def finish(self) -> nn.Module:
         """The charge."""
+        from shortlist.models.neural.blocks.tasks.transfer import Calibrator
+
         return Calibrator(self.config.in_order)
-
-
-class _Body(nn.Module):
-    def __init__(self, each: Parallel, towers: nn.Module, tasks: int) -> None:
-        super().__init__()
-        self.each, self.towers = each, towers
-        self.passes = nn.ModuleList(Transfer(each.width) for _ in range(tasks - 1))
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        own = self.each(vectors.flatten(1))
-        found = [own[:, 0]]
-        for step, transfer in enumerate(self.passes, 1):
-            found.append(transfer(found[-1], own[:, step]))
-        y: Tensor = self.towers(torch.stack(found, 1), slot)
-        return y

@@ -14,28 +14,28 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
-import torch
 from pydantic import Field as Setting
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
-from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, EmptyTraining, SchemaMismatch
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.balance import BALANCES, MOST_EXACT
-from shortlist.models.neural.blocks.tasks.gates import Gates, entropy
-from shortlist.models.neural.click_task import ClickTask
-from shortlist.models.neural.fields import FIRST, UNKNOWN, Field, Schema
-from shortlist.models.neural.many_tasks import ManyTasks
-from shortlist.models.neural.trainer import build
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.neural.config import MOST_EXACT
+from shortlist.models.neural.fields import FIRST, Schema
 from shortlist.models.ranking._scenario import Scenarios
 from shortlist.models.ranking.base import Labels, label_of
-from shortlist.models.ranking.fields.base import PROBED, FieldConfig, FieldNet, FieldRanker, log_odds
+from shortlist.models.ranking.fields.base import PROBED, FieldConfig, FieldRanker, log_odds
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from shortlist.models.neural.click_task import ClickTask
+    from shortlist.models.neural.task_net import TaskNet
 
 
 class TaskConfig(FieldConfig):
@@ -75,77 +75,6 @@ class TaskConfig(FieldConfig):
         return self
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What the body of a network has to fit.
-
-    Attributes:
-        fields: F of them, in the order of their vectors.
-        dim: D, numbers per vector.
-        outputs: K, logits per row.
-        slots: scenarios and nobody's; 1 where there are none.
-    """
-
-    fields: tuple[Field, ...]
-    dim: int
-    outputs: int
-    slots: int
-
-    @property
-    def width(self) -> int:
-        """F * D."""
-        return len(self.fields) * self.dim
-
-
-class TaskNet(FieldNet):
-    """Vectors, a body that gives K logits per row, and a finish that makes T of them.
-
-    Args:
-        schema: fitted.
-        body: ([B, F, D], int64[B] or None) to [B, K], or to that and a charge.
-        finish: [B, K] to [B, T]; may have a `penalty`.
-        balance: of the losses, see `neural.balance`.
-        dim: D.
-        scale: of the start of vectors.
-        outputs: K.
-        scenario: name of the field that holds the scenario, or "".
-        hide: share of rows whose scenario is hidden while training.
-    """
-
-    def __init__(
-        self, schema: Schema, body: nn.Module, finish: nn.Module, balance: nn.Module, *, dim: int, scale: float,
-        outputs: int, scenario: str, hide: float,
-    ) -> None:  # fmt: skip
-        super().__init__(schema, body, dim=dim, scale=scale, linear=False)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.finish, self.balance = finish, balance
-        self.scenario, self.hide = scenario, hide
-
-    def forward(self, columns: Mapping[str, Tensor]) -> tuple[Tensor, ...]:  # type: ignore[override]
-        """Returns: logits [B, T], the squared length of all vectors read, and while training the mean charge."""
-        assert self.vectors is not None
-        assert self.head is not None
-        if self.training and self.scenario and self.hide > 0:
-            codes = columns[self.scenario]
-            hidden = torch.rand(codes.shape, device=codes.device) < self.hide
-            columns = {**columns, self.scenario: codes.masked_fill(hidden, UNKNOWN)}
-        vectors = self.vectors(columns)
-        slot = slot_of(columns[self.scenario]) if self.scenario else None
-        found = self.head(vectors, slot)
-        own, charges = found if isinstance(found, tuple) else (found, 0.0)
-        logit: Tensor = self.finish(own + self.bias)
-        squares = vectors.square().sum()
-        if not self.training:
-            return logit, squares
-        rule = getattr(self.finish, "penalty", None)
-        return logit, squares, logit.new_zeros(()) + charges + (0.0 if rule is None else rule(logit))
-
-
-def slot_of(codes: Tensor) -> Tensor:
-    """Number of the scenario: 0 nobody's (missing or not in the training rows), from 1 in the order of labels."""
-    return (codes - FIRST + 1).clamp_min(0)
-
-
 class TaskRanker(FieldRanker):
     """Base of all rankers of several tasks. A preset gives its `body`.
 
@@ -176,6 +105,8 @@ class TaskRanker(FieldRanker):
 
     def finish(self) -> nn.Module:
         """From K logits per row to one per task; by default they are the same."""
+        from torch import nn
+
         return nn.Identity()
 
     def outputs(self) -> int:
@@ -195,6 +126,8 @@ class TaskRanker(FieldRanker):
 
     def _task(self, *args: Any, **options: Any) -> ClickTask:
         """Labels [N, T]."""
+        from shortlist.models.neural.many_tasks import ManyTasks
+
         return ManyTasks(*args, **options)
 
     def start_odds(self, label: Floats) -> Floats:
@@ -243,6 +176,10 @@ class TaskRanker(FieldRanker):
                 raise EmptyTraining(f"No row says in '{c.scenario_column}' which scenario it is of.")
 
     def _network(self, schema: Schema, seed: int = 0) -> TaskNet:
+        from shortlist.models.neural.balance import BALANCES
+        from shortlist.models.neural.task_net import TaskNet
+        from shortlist.models.neural.trainer import build
+
         c, tasks, dim = self.config, len(self.tasks), self.dim(len(schema.fields))
         name = self._scenario_field()
         slots = schema.vocabs[name].size - FIRST + 1 if name else 1
@@ -255,7 +192,7 @@ class TaskRanker(FieldRanker):
                 scenario=name, hide=c.hide_scenario,
             )  # fmt: skip
 
-        return cast(TaskNet, build(make, seed))
+        return cast("TaskNet", build(make, seed))
 
     def _scenario_field(self) -> str:
         c = self.config
@@ -263,6 +200,10 @@ class TaskRanker(FieldRanker):
 
     def _spread(self, x: Floats) -> dict[str, list[float]]:
         """Mean entropy of each gate, by its name, on some rows."""
+        import torch
+
+        from shortlist.models.neural.blocks.tasks.gates import Gates, entropy
+
         found: dict[str, list[float]] = {}
 
         def keep(name: str) -> Any:
@@ -290,10 +231,10 @@ class TaskRanker(FieldRanker):
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
-    def score_matrix(self, x: Floats) -> Floats:
-        """float64[N, T], probability of each task's label."""
+    def answer(self, logit: Floats, x: Floats) -> Floats:
+        """float64[N, T], probability of each task's label; counts rows of unseen scenarios."""
         self._told().count(x)
-        return super().score_matrix(x)
+        return super().answer(logit, x)
 
     @property
     def unseen_rows(self) -> int:

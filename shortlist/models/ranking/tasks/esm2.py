@@ -11,18 +11,19 @@ When not: without a label between click and purchase; that is `esmm`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from torch import nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.core.types import Floats, Ints
-from shortlist.models.neural.blocks.tasks.funnel import TwoWays
 from shortlist.models.ranking.fields.base import log_odds
 from shortlist.models.ranking.tasks.base import TaskRanker
 from shortlist.models.ranking.tasks.esmm import Esmm
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Esm2(Esmm):
@@ -47,6 +48,8 @@ class Esm2(Esmm):
 
     def finish(self) -> nn.Module:
         """Both ways added up."""
+        from shortlist.models.neural.blocks.tasks.funnel import TwoWays
+
         return TwoWays()
 
     def start_odds(self, label: Floats) -> Floats:

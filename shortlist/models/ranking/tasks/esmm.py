@@ -12,16 +12,16 @@ When not: where the later label can be had without the earlier one.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from torch import Tensor, nn
 
 from shortlist.core.types import Floats
-from shortlist.models.neural.blocks.tasks.funnel import Chain
-from shortlist.models.neural.blocks.tasks.parallel import Parallel
-from shortlist.models.neural.blocks.tasks.towers import Towers
-from shortlist.models.ranking.tasks.base import Shape, TaskRanker, per_step
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.tasks.base import TaskRanker, per_step
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Esmm(TaskRanker):
@@ -33,6 +33,10 @@ class Esmm(TaskRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Networks that share nothing but the vectors."""
+        from shortlist.models.neural.blocks.tasks.parallel import Parallel
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.apart import Apart
+
         c = self.config
         each = Parallel(shape.outputs, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
         towers = Towers(each.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
@@ -40,21 +44,10 @@ class Esmm(TaskRanker):
 
     def finish(self) -> nn.Module:
         """Chances multiply."""
+        from shortlist.models.neural.blocks.tasks.funnel import Chain
+
         return Chain()
 
     def start_odds(self, label: Floats) -> Floats:
         """Of each step among the rows that reached the one before."""
         return np.array(per_step(label))
-
-
-class Apart(nn.Module):
-    """A network and a tower for each output."""
-
-    def __init__(self, each: nn.Module, towers: nn.Module) -> None:
-        super().__init__()
-        self.each, self.towers = each, towers
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        """[B, F, D] to [B, K]."""
-        y: Tensor = self.towers(self.each(vectors.flatten(1)), slot)
-        return y

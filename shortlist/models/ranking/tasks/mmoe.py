@@ -8,17 +8,16 @@ has collapsed onto one expert; raise `hide_experts` then.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.tasks.gates import Gates
-from shortlist.models.neural.blocks.tasks.parallel import Parallel
-from shortlist.models.neural.blocks.tasks.towers import Towers, pick
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig, TaskRanker
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.tasks.base import TaskConfig, TaskRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -39,27 +38,14 @@ class Mmoe(TaskRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Experts, gates, towers."""
+        from shortlist.models.neural.blocks.tasks.gates import Gates
+        from shortlist.models.neural.blocks.tasks.parallel import Parallel
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.mixture import Mixture
+
         c = self.config
         experts = Parallel(c.experts, shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm)
         gated = 1 if self.one_gate else shape.outputs
         gates = Gates(shape.width, gated * shape.slots, c.experts, hide=c.hide_experts)
         towers = Towers(experts.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
         return Mixture(experts, gates, towers, gated, shape.slots)
-
-
-class Mixture(nn.Module):
-    """Experts, G gates over them per scenario, and towers."""
-
-    def __init__(self, experts: nn.Module, gates: nn.Module, towers: nn.Module, gated: int, slots: int) -> None:
-        super().__init__()
-        self.experts, self.gates, self.towers = experts, gates, towers
-        self.gated, self.slots = gated, slots
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        """[B, F, D] to [B, T]."""
-        x = vectors.flatten(1)
-        shares = self.gates(x)
-        share = pick(shares.view(x.shape[0], self.gated, self.slots, -1), slot)
-        mixed = torch.bmm(share, self.experts(x))
-        y: Tensor = self.towers(mixed.squeeze(1) if self.gated == 1 else mixed, slot)
-        return y

@@ -9,15 +9,16 @@ When not: with few rows; it has the most weights of its family.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field as Setting
-from torch import Tensor, nn
 
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.tasks.progressive import Level
-from shortlist.models.neural.blocks.tasks.towers import Towers
-from shortlist.models.ranking.tasks.base import Shape, TaskConfig, TaskRanker
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.tasks.base import TaskConfig, TaskRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Config(TaskConfig):
@@ -40,6 +41,10 @@ class Ple(TaskRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Levels and towers."""
+        from shortlist.models.neural.blocks.tasks.progressive import Level
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.ple import Body
+
         c, levels, width = self.config, [], shape.width
         for n in range(c.levels):
             last = n == c.levels - 1
@@ -50,18 +55,4 @@ class Ple(TaskRanker):
             levels.append(level)
             width = level.width
         towers = Towers(width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
-        return _Body(levels, towers, shape.outputs)
-
-
-class _Body(nn.Module):
-    def __init__(self, levels: list[Level], towers: nn.Module, tasks: int) -> None:
-        super().__init__()
-        self.levels, self.towers, self.tasks = nn.ModuleList(levels), towers, tasks
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        common = vectors.flatten(1)
-        x = common.unsqueeze(1).expand(-1, self.tasks, -1)
-        for level in self.levels:
-            x, common = level(x, common, slot)
-        y: Tensor = self.towers(x, slot)
-        return y
+        return Body(levels, towers, shape.outputs)

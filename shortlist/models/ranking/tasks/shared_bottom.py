@@ -9,11 +9,13 @@ When not: where tasks pull against each other; `mmoe` and `ple` give them room.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.tasks.towers import Towers
-from shortlist.models.ranking.tasks.base import Shape, TaskRanker
+from shortlist.models.neural.bodies.shape import Shape
+from shortlist.models.ranking.tasks.base import TaskRanker
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class SharedBottom(TaskRanker):
@@ -21,17 +23,11 @@ class SharedBottom(TaskRanker):
 
     def body(self, shape: Shape) -> nn.Module:
         """Trunk and towers."""
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.tasks.towers import Towers
+        from shortlist.models.neural.bodies.shared_bottom import Body
+
         c = self.config
         trunk = Mlp(shape.width, c.hidden, dropout=c.dropout, norm=c.batch_norm, logit=False)
         towers = Towers(trunk.width, c.towers, shape.outputs, shape.slots, dropout=c.dropout, norm=c.batch_norm)
-        return _Body(trunk, towers)
-
-
-class _Body(nn.Module):
-    def __init__(self, trunk: nn.Module, towers: nn.Module) -> None:
-        super().__init__()
-        self.trunk, self.towers = trunk, towers
-
-    def forward(self, vectors: Tensor, slot: Tensor | None) -> Tensor:
-        y: Tensor = self.towers(self.trunk(vectors), slot)
-        return y
+        return Body(trunk, towers)

@@ -5,22 +5,21 @@ Cost: that of `deepfm`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from torch import nn
 
-from shortlist.core import registry
 from shortlist.core.contracts import FitContext
-from shortlist.core.errors import EmptyTraining, SchemaMismatch, StageError
+from shortlist.core.errors import EmptyTraining, SchemaMismatch
 from shortlist.core.types import Array, Floats, Ints
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.blocks.fields.fm import Fm
-from shortlist.models.neural.blocks.fields.mlp import Mlp
-from shortlist.models.neural.blocks.fields.shapes import Together
-from shortlist.models.neural.click_task import ClickTask
 from shortlist.models.neural.fields import Field
 from shortlist.models.ranking.fields.base import FieldConfig, FieldRanker
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from shortlist.models.neural.click_task import ClickTask
 
 
 class WatchConfig(FieldConfig):
@@ -29,15 +28,6 @@ class WatchConfig(FieldConfig):
     stop_on: Literal["xauc"] = "xauc"  # type: ignore[assignment]
     """Figure of the held-out requests that decides when to stop: how often of two rows the longer watched stands
     first."""
-
-
-class WatchTask(ClickTask):
-    """Rows with amounts."""
-
-    def figure(self, label: Floats, score: Floats, group: Ints) -> float:
-        """`xauc` of scored rows; NaN where all amounts are equal."""
-        # By name, because evaluation stands above the models.
-        return float(registry.load("xauc", "metric")(label, score))
 
 
 class WatchRanker(FieldRanker):
@@ -52,6 +42,10 @@ class WatchRanker(FieldRanker):
 
     def head(self, fields: tuple[Field, ...]) -> nn.Module | None:
         """Pairs beside a deep network."""
+        from shortlist.models.neural.blocks.fields.fm import Fm
+        from shortlist.models.neural.blocks.fields.mlp import Mlp
+        from shortlist.models.neural.blocks.fields.shapes import Together
+
         c, width = self.config, len(fields) * self.config.factors
         return Together([Fm(), Mlp(width, c.hidden, dropout=c.dropout, norm=c.batch_norm)])
 
@@ -76,8 +70,6 @@ class WatchRanker(FieldRanker):
         """Any amount will do."""
 
     def _task(self, *args: object, **options: object) -> ClickTask:
-        return WatchTask(*args, **options)  # type: ignore[arg-type]
+        from shortlist.models.neural.watch_task import WatchTask
 
-    def export(self, folder: Any) -> None:
-        """Raises: StageError, always: the graph of a network ends before its answer becomes seconds."""
-        raise StageError(f"{type(self).__name__} answers in seconds, which graphs do not.", hint="Serve it by torch.")
+        return WatchTask(*args, **options)  # type: ignore[arg-type]

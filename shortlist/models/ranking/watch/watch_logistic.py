@@ -12,18 +12,17 @@ When not: long items are watched longer whatever people think of them; where tha
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, Ints
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.click_task import LABEL, ClickTask
-from shortlist.models.neural.trainer import Batch
-from shortlist.models.ranking.watch.base import WatchConfig, WatchRanker, WatchTask
+from shortlist.models.ranking.watch.base import WatchConfig, WatchRanker
+
+if TYPE_CHECKING:
+    from shortlist.models.neural.click_task import ClickTask
 
 LARGEST = 60.0
 """Logits beyond this count as this: e^60 units are longer than anything lasts."""
@@ -34,21 +33,6 @@ class Config(WatchConfig):
 
     negatives: Literal["all", "unwatched"] = "all"
     """Rows that are negatives of weight one: all, or as published those without a second watched."""
-
-
-class WeightedLogistic(WatchTask):
-    """Log loss of positives weighted by their label and negatives of weight one."""
-
-    unwatched = False
-
-    def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
-        """See `ClickTask`."""
-        amount = batch[LABEL]
-        logit, squares, *_ = module({name: values for name, values in batch.items() if name != LABEL})
-        logit = logit.expand_as(amount)
-        negative = (amount == 0).to(logit.dtype) if self.unwatched else torch.ones_like(amount)
-        total = amount * nn.functional.softplus(-logit) + negative * nn.functional.softplus(logit)
-        return total.sum() + 0.5 * self.vector_reg * squares, len(amount)
 
 
 class WatchLogistic(WatchRanker):
@@ -70,11 +54,13 @@ class WatchLogistic(WatchRanker):
         negatives = (label == 0).mean() if self.config.negatives == "unwatched" else 1.0
         return float(np.log(max(float(label.mean()), 1e-6) / max(float(negatives), 1e-6)))
 
-    def score_matrix(self, x: Floats) -> Floats:
+    def answer(self, logit: Floats, x: Floats) -> Floats:
         """float64[N], expected seconds."""
-        return np.exp(np.minimum(self._logits(x), LARGEST)) * self.unit_
+        return np.exp(np.minimum(logit, LARGEST)) * self.unit_
 
     def _task(self, *args: object, **options: object) -> ClickTask:
+        from shortlist.models.neural.watch_task import WeightedLogistic
+
         task = WeightedLogistic(*args, **options)  # type: ignore[arg-type]
         task.unwatched = self.config.negatives == "unwatched"
         return task

@@ -85,9 +85,9 @@ class WatchQuantile(WatchRanker):
         of = np.searchsorted(self.cuts_, np.nan_to_num(duration), side="right")
         return np.where(np.isfinite(duration), of, len(self.levels_) - 1)
 
-    def score_matrix(self, x: Floats) -> Floats:
+    def answer(self, logit: Floats, x: Floats) -> Floats:
         """float64[N], expected seconds, or with `answer = "quantile"` a share."""
-        share = super().score_matrix(x)
+        share = super().answer(logit, x)
         if self.config.answer == "quantile":
             return share
         out, of = np.empty(len(x)), self.groups_of(self._lengths(x))

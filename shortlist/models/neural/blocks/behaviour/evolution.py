@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from shortlist.models.neural.blocks.behaviour.past import Past, Reader, shares
+from shortlist.models.neural.blocks.steps import gru, in_graph, walked
 
 
 class Augru(nn.Module):
@@ -31,7 +32,11 @@ class Augru(nn.Module):
 
     def forward(self, x: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D], weights and mask [B, L], to the last state [B, D]; no state moves in the padding."""
-        return self.followed(self.inputs(x).unbind(1), weight * mask)
+        inputs, moves = self.inputs(x), weight * mask
+        if in_graph():
+            steps = (inputs.transpose(0, 1), moves.transpose(0, 1).unsqueeze(-1))
+            return walked(lambda state, given: (self._next(*state, *given),), (x[:, 0] * 0.0,), steps)[0][0]
+        return self.followed(inputs.unbind(1), moves)
 
     def followed(self, inputs: tuple[Tensor, ...], moves: Tensor) -> Tensor:
         """The last state [..., D].
@@ -40,14 +45,16 @@ class Augru(nn.Module):
             inputs: what the gates read of each of L events, [..., 3*D].
             moves: [..., L], how far the state moves at each.
         """
-        d = inputs[0].shape[-1] // 3
-        state = moves.new_zeros(*moves.shape[:-1], d)
+        state = moves.new_zeros(*moves.shape[:-1], inputs[0].shape[-1] // 3)
         for read, move in zip(inputs, moves.unsqueeze(-1).unbind(-2), strict=True):
-            of_state = self.states(state)
-            update, reset = torch.sigmoid(read[..., : 2 * d] + of_state[..., : 2 * d]).chunk(2, -1)
-            new = torch.tanh(read[..., 2 * d :] + reset * of_state[..., 2 * d :])
-            state = torch.lerp(state, new, update * move)
+            state = self._next(state, read, move)
         return state
+
+    def _next(self, state: Tensor, read: Tensor, move: Tensor) -> Tensor:
+        d, of_state = state.shape[-1], self.states(state)
+        update, reset = torch.sigmoid(read[..., : 2 * d] + of_state[..., : 2 * d]).chunk(2, -1)
+        new = torch.tanh(read[..., 2 * d :] + reset * of_state[..., 2 * d :])
+        return torch.lerp(state, new, update * move)
 
 
 class Extracted(NamedTuple):
@@ -84,7 +91,7 @@ class InterestEvolution(Reader):
 
     def states(self, past: Past) -> Tensor:
         """[B, L, D], the interest after each event."""
-        states: Tensor = self.extract(past.x)[0]
+        states: Tensor = gru(self.extract, past.x) if in_graph() else self.extract(past.x)[0]
         return states
 
     def evolved(self, states: Tensor, past: Past, target: Tensor) -> Tensor:

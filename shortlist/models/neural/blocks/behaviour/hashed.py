@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from shortlist.models.neural.blocks.behaviour.past import Past, Reader
 from shortlist.models.neural.blocks.behaviour.search import hash_bits
@@ -54,7 +54,7 @@ class HashedAttention(Reader):
         same = (self.buckets(past.x) == self.buckets(target).unsqueeze(1)) & past.mask.unsqueeze(-1)
         found = torch.einsum("blg,bld->bgd", same.to(past.x.dtype), past.x)
         if self.normalise:
-            found = nn.functional.normalize(found, dim=-1)
+            found = _unit(found)
         return found.mean(1)
 
     def once(self, past: Past) -> Any:
@@ -66,7 +66,7 @@ class HashedAttention(Reader):
         wide = (-1, -1, -1, x.shape[3])
         sorted_x = x.gather(2, order.unsqueeze(3).expand(wide))
         total = torch.zeros_like(sorted_x).scatter_add(2, first.unsqueeze(3).expand(wide), sorted_x)
-        return Buckets(number, nn.functional.normalize(total, dim=-1) if self.normalise else total)
+        return Buckets(number, _unit(total) if self.normalise else total)
 
     def each(self, kept: Any, target: Tensor, alike: Tensor | None) -> Tensor:
         """See the package."""
@@ -82,3 +82,8 @@ class HashedAttention(Reader):
         bits = hash_bits(x, self.directions).view(*x.shape[:-1], self.groups, -1)
         numbers: Tensor = (bits * self.powers).sum(-1)
         return numbers
+
+
+def _unit(x: Tensor) -> Tensor:
+    """At length one, zeros as they are; not by torch's own norm, for which graphs have no sum in a steady order."""
+    return x / x.square().sum(-1, keepdim=True).clamp(min=1e-24).sqrt()

@@ -77,8 +77,9 @@ class AgeVectors(nn.Module):
 
     def forward(self, age: Tensor) -> Tensor:
         """Seconds [B, L] to [B, L, D]."""
-        bucket = torch.log2(1.0 + age.clamp(min=0)).long().clamp(max=AGES - 1)
-        return self.weight[bucket]
+        # Compared and not taken the logarithm of, whose last bit decides at powers of two and differs between runtimes.
+        bounds = 2.0 ** torch.arange(1, AGES, dtype=age.dtype, device=age.device) - 1.0
+        return self.weight[(age >= bounds[:, None, None]).sum(0)]
 
     def now(self) -> Tensor:
         """[D]."""

@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from shortlist.models.neural.blocks.attention import AttentionLayer
 from shortlist.models.neural.blocks.behaviour.past import Past, Reader, shares
+from shortlist.models.neural.blocks.steps import both_ways, in_graph
 
 
 class Sessions(NamedTuple):
@@ -94,9 +95,14 @@ class SessionInterest(Reader):
         read = self.within(flat, seen) * there.unsqueeze(-1)
         interest = (read.sum(1) / there.sum(1, keepdim=True).clamp(min=1)).view(b, k, d)
         real = mask.any(2)
-        packed = pack_padded_sequence(interest, real.sum(1).clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-        context = pad_packed_sequence(self.across(packed)[0], batch_first=True, total_length=k)[0]
+        context = both_ways(self.across, interest, real) if in_graph() else self._packed(interest, real)
         return Sessions(interest, context, real)
+
+    def _packed(self, interest: Tensor, real: Tensor) -> Tensor:
+        length = real.sum(1).clamp(min=1).cpu()
+        packed = pack_padded_sequence(interest, length, batch_first=True, enforce_sorted=False)
+        context: Tensor = pad_packed_sequence(self.across(packed)[0], batch_first=True, total_length=self.sessions)[0]
+        return context
 
     def divided(self, past: Past) -> tuple[Tensor, Tensor]:
         """[B, K, T, D] and bool[B, K, T]: the latest sessions in time order, filled from the left, and their events.

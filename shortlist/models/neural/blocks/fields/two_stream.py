@@ -58,3 +58,16 @@ class FuseBilinear(nn.Module):
         crossed = torch.einsum("bhi,hij,bhj->b", left, self.matrix, right)
         logit: Tensor = self.first(x).squeeze(1) + self.second(y).squeeze(1) + crossed
         return logit
+
+
+class TwoStreams(nn.Module):
+    """[B, F, D] to [B] by way of two streams and a fusion."""
+
+    def __init__(self, first: nn.Module, second: nn.Module, fusion: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second, self.fusion = first, second, fusion
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Both streams read all fields."""
+        y: Tensor = self.fusion(self.first(x), self.second(x))
+        return y
