@@ -163,7 +163,8 @@ def made(bench: Bench, name: str, tasks: tuple[str, ...], seed: int, settings: d
     learned = {key: values[:n] for key, values in bench.columns.items()}
     labels = {task: bench.labels[task][:n] for task in tasks}
     model.fit_rows(learned, labels, np.arange(n), FitContext(seed=seed, threads=1))
-    seconds = time.process_time() - began
+    # Of a fit that was stopped and went on, this process knows the last part alone.
+    seconds = max(time.process_time() - began, model.report_["search"]["core_seconds"])
     x = np.stack([np.asarray(bench.columns[key][bench.test], np.float64) for key in model.columns_], axis=1)
     search, gates = model.report_["search"], model.report_.get("gate_entropy", {})
     tables = sum(part.numel() for part in tables_of(model.module_))
