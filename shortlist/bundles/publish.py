@@ -43,6 +43,8 @@ from shortlist.core.registry import rows
 from shortlist.data.aside import sync_folder
 from shortlist.data.dataset import Dataset
 from shortlist.data.io import save_dataset
+from shortlist.models.neural.half_tables import halve_tables
+from shortlist.models.neural.served_net import GRAPH
 from shortlist.models.ranking._served import ServedRanker, load_served, write_served
 
 MODEL_KINDS = ("retriever", "ranker")
@@ -60,6 +62,7 @@ def publish(
     seed: int | None = None,
     protocol: str | None = None,
     tags: Mapping[str, str] | None = None,
+    half_tables: bool = False,
 ) -> BundleRef:
     """Write a bundle.
 
@@ -73,6 +76,7 @@ def publish(
         seed: of the training run.
         protocol: id of the split behind `metrics`.
         tags: anything people want to find it by.
+        half_tables: whether served graphs keep their embedding tables in half precision (`neural/half_tables.py`).
 
     Returns:
         Id and folder. It is not current before `promote`.
@@ -80,7 +84,8 @@ def publish(
     Raises:
         BundleMismatch: a model was fitted with other ids, or a spec names another model than the one given.
         NotFitted: a model has nothing to save.
-        StageError: a model holds numbers that are not finite.
+        StageError: a model holds numbers that are not finite, a ranker's scores order nothing, or half precision would
+            change them too much.
         BadConfig: an impossible label or metric.
         StoreUnavailable: the disk is full, read-only or failing. In every case nothing is published.
     """
@@ -94,6 +99,9 @@ def publish(
         work.mkdir()
         save_dataset(data, work / "data")
         entries = {label: _write_model(work, label, model, data) for label, model in models.items()}
+        for label in models if half_tables else ():
+            if (work / "models" / label / GRAPH).exists():
+                halve_tables(work / "models" / label)
         specs = {surface: _as_spec(surface, spec) for surface, spec in specs.items()}
         load_row("save", "model_index")(models, specs.values(), work / "models")
         served = {label: _as_served(work / "models", label, entries[label], model) for label, model in models.items()}

@@ -141,6 +141,7 @@ def train(
     ledger: Ledger | None = None,
     until: float | None = None,
     lateness_s: float = 0.0,
+    half_tables: bool = False,
 ) -> Trained:
     """Fit all pipelines on everything, judge the first one on the past, publish a bundle and promote it.
 
@@ -158,6 +159,7 @@ def train(
         ledger: decisions whose logged columns teach rankers, where impressions name them.
         until: UTC seconds; only what lies before is used, and only if the log is complete up to there.
         lateness_s: seconds that an event may arrive late; the log must reach `until` and as much more.
+        half_tables: whether served graphs keep their embedding tables in half precision.
 
     Raises:
         BadSpec: a pipeline does not fit the data.
@@ -200,6 +202,7 @@ def train(
         metrics=figures,
         seed=seed,
         protocol=report["protocol"],
+        half_tables=half_tables,
     )
     progress(steps - 1, steps, "promote")
     refused = "only publication was asked for" if promotion == "none" else ""

@@ -41,12 +41,16 @@ def train(
             "--lateness", min=0, help="Seconds that an event may be late: how far past --until a log must reach."
         ),
     ] = 0.0,
+    half_tables: Annotated[
+        bool, typer.Option("--half-tables", help="Serve networks with their embedding tables in half precision.")
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Fit pipelines on a data set, measure the first one on the past, publish a bundle and make it current."""
     at = _seconds(until) if until else None
-    make_bundle(data, pipelines, k, seed, "insist" if insist else "gate", home, as_json, ledger, at, lateness)
+    promotion: Promotion = "insist" if insist else "gate"
+    make_bundle(data, pipelines, k, seed, promotion, home, as_json, ledger, at, lateness, half_tables)
 
 
 def _seconds(text: str) -> float:
@@ -70,6 +74,7 @@ def make_bundle(
     ledger: str = "",
     until: float | None = None,
     lateness_s: float = 0.0,
+    half_tables: bool = False,
 ) -> None:
     """Train, publish, perhaps promote, and say what came of it; exit code 1 where the gate refused the bundle."""
     from shortlist.core.settings import settings
@@ -94,6 +99,7 @@ def make_bundle(
             ledger=open_store("ledger", ledger) if ledger else None,
             until=until,
             lateness_s=lateness_s,
+            half_tables=half_tables,
         )
     if as_json:
         facts = {"bundle": made.bundle.id, "promoted": made.promoted, "refused": made.refused}
