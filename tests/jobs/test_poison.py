@@ -53,7 +53,7 @@ def priced(data, bad):
 COST = {"feature": [{"name": "cost", "kind": "field", "column": "price"}], "hydrator": [{"use": "features"}]}
 
 
-@pytest.mark.parametrize("bad", [None, float("inf")])
+@pytest.mark.parametrize("bad", [None, float("inf"), -1e308])
 def test_one_unknown_or_endless_feature_is_no_number_anywhere(data, tmp_path, bad):
     """It counts as unknown: the fit is finite, every score of what serves is, and that item is not first by it."""
     made = job.train(priced(data, bad), front(tmp_path, **COST), home=tmp_path, k=5)
@@ -63,15 +63,6 @@ def test_one_unknown_or_endless_feature_is_no_number_anywhere(data, tmp_path, ba
     assert np.isfinite(lists["score"].to_numpy()).all()
     first = lists.filter(pl.col("rank") == lists["rank"].min())["item_id"].to_list()
     assert first.count(data.items.ids[0]) < 20
-
-
-def test_a_number_too_large_to_add_up_stops_the_job(data, home):
-    folder, serving = home
-    before = published(folder)
-    with pytest.raises(StageError, match=r"not finite after fit.*shortlist doctor"):
-        job.train(priced(data, -1e308), front(folder, **COST), home=folder, k=5)
-    assert published(folder) == before
-    assert bundles.current(folder / "bundles").id == serving
 
 
 def test_an_endless_label_never_gets_in_and_would_stop_the_job(data, home, monkeypatch):
