@@ -6,6 +6,7 @@
 Five columns of codes and five quantities; items have a year and one to three genres of eighteen. Networks have their
 default sizes and are fitted for one pass on made rows, which changes no time. `rows` is the network as training reads
 it, a past per row, in blocks of 128 in the same double precision; both give the same scores, asserted in the same run.
+`graph` is a call of the published ranker with onnxruntime, in single precision.
 Times are medians of alternating calls on one thread.
 """
 
@@ -14,9 +15,11 @@ from __future__ import annotations
 import argparse
 import copy
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,12 +42,13 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=50)
     chosen = parser.parse_args()
     print(f"{chosen.candidates} candidates, a past of {chosen.events} events, ms CPU\n")
-    print("| model | past shared | of it the network | row by row: the network | load |\n|---|---|---|---|---|")
+    print("| model | past shared | of it the network | row by row: the network | graph | load |")
+    print("|---|---|---|---|---|---|")
     for name in presets() if chosen.models == "all" else chosen.models.split(","):
         model = fitted(name, chosen.events)
         requests, candidates = asked(1, chosen.candidates, chosen.events, seed=1)
-        whole, network, rows = times(model, requests, candidates)
-        print(f"| {name} | {whole:.1f} | {network:.1f} | {rows:.1f} | {os.getloadavg()[0]:.1f} |", flush=True)
+        cells = [f"{spent:.1f}" for spent in (*times(name, model, requests, candidates), os.getloadavg()[0])]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def asked(n: int, each: int, events: int, seed: int) -> tuple[Requests, Candidates]:
@@ -77,10 +81,11 @@ def fitted(name: str, events: int) -> Any:
     return model.fit_rows(rows.cols, label, np.arange(TAUGHT), FitContext(seed=0, threads=1), shown=shown)
 
 
-def times(model: Any, requests: Requests, candidates: Candidates) -> tuple[float, float, float]:
-    """Milliseconds of a whole call, of the network with the past shared, and of the network row by row."""
+def times(name: str, model: Any, requests: Requests, candidates: Candidates) -> list[float]:
+    """Milliseconds of a call, of the network with the past shared, of it row by row, and of a call of the graph."""
     import torch
 
+    from shortlist.models.ranking._served import ServedRanker
     from shortlist.models.ranking.base import matrix_of
     from shortlist.models.ranking.behaviour.base import Rows
 
@@ -99,20 +104,26 @@ def times(model: Any, requests: Requests, candidates: Candidates) -> tuple[float
                 out.append(net(wide)[0].float().double().numpy())
         return np.concatenate(out)
 
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(folder)
+        model.export(folder)
+        graph = ServedRanker(name, Path(folder))
     ways: list[Callable[[], Any]] = [
         lambda: model.score(requests, candidates),
         lambda: model._logits_of(encoded, n),
         by_row,
+        lambda: graph.score(requests, candidates),
     ]
     assert np.abs(ways[1]() - by_row()).max() < 1e-6, "the shared past changes scores"
+    assert np.abs(ways[0]() - ways[3]()).max() < 1e-5, "the graph changes scores"
     spent = np.empty((TURNS, len(ways)))
     for turn in range(TURNS):
         for way, ask in enumerate(ways):
             began = time.process_time()
             ask()
             spent[turn, way] = time.process_time() - began
-    whole, network, rows = (1e3 * np.median(spent, axis=0)).tolist()
-    return whole, network, rows
+    found: list[float] = (1e3 * np.median(spent, axis=0)).tolist()
+    return found
 
 
 if __name__ == "__main__":
