@@ -7,6 +7,7 @@ of SHORTLIST_BENCH_KEEP, if there is one, and not made again.
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="needs the extra 'nn'")
@@ -28,15 +29,20 @@ def folder(tmp_path_factory):
     return Path(kept) if kept else tmp_path_factory.mktemp("fits")
 
 
-def figures(bench, name, folder):
-    return task_tables.figures(bench, tasks.fitted(bench, name, 0, folder=folder))
+def mean(bench, name, folder, seeds=(0, 1, 2)):
+    """Mean over seeds of each figure."""
+    found = [task_tables.figures(bench, tasks.fitted(bench, name, seed, folder=folder)) for seed in seeds]
+    return {figure: np.mean([one[figure] for one in found]) for figure in found[0]}
 
 
 @pytest.mark.real_data("census-income-kdd")
-@pytest.mark.parametrize("name", ["mmoe", "ple", "cgc", "omoe", "shared_bottom"])
-def test_census_reaches_its_floors_and_no_task_suffers_from_the_other(name, folder):
+@pytest.mark.parametrize(
+    ("name", "seeds"),
+    [("mmoe", (0, 1, 2)), ("ple", (0, 1, 2)), ("shared_bottom", (0, 1, 2)), ("cgc", (0,)), ("omoe", (0,))],
+)
+def test_census_reaches_its_floors_and_no_task_suffers_from_the_other(name, seeds, folder):
     bench = task_sets.census()
-    found, twin = figures(bench, name, folder), figures(bench, tasks.TWIN, folder)
+    found, twin = (mean(bench, each, folder, seeds) for each in (name, tasks.TWIN))
     for task, floor in FLOORS.items():
         assert found[task] >= floor, task
         assert found[task] >= twin[task] - BELOW, task
@@ -53,19 +59,12 @@ def test_heads_of_census_know_their_own_label_only(folder):
             assert (value >= FLOORS[other]) if other == task else (value < 0.5), (task, other)
 
 
-@pytest.mark.parametrize(
-    ("data", "name"),
-    [
-        ("funnel", "esmm"),
-        ("funnel", "esm2"),
-        *(pytest.param("stars", name, marks=pytest.mark.real_data("ml-100k")) for name in ("esmm", "esm2", "aitm")),
-    ],
-)
+@pytest.mark.parametrize("name", ["esmm", "esm2", "aitm"])
+@pytest.mark.parametrize("data", ["funnel", pytest.param("stars", marks=pytest.mark.real_data("ml-100k"))])
 def test_the_step_of_a_funnel_holds_its_own_on_clicked_rows(data, name, folder):
-    """Without aitm in the made funnel: its ratio of heads misses the band there, as docs/results.md says."""
     bench = task_sets.PREPARED[data]()
     first, second = bench.asked
-    found, floor, after = (figures(bench, each, folder) for each in (name, "shared_bottom", tasks.AFTER))
+    found, floor, after = (mean(bench, each, folder) for each in (name, "shared_bottom", tasks.AFTER))
     step = f"{second}|{first}"
     assert found[step] >= floor[step] - BAND
     assert found[step] >= after[step] - BAND
