@@ -59,8 +59,10 @@ def test_a_column_without_any_known_value_is_harmless():
 
 def test_extreme_values_stay_probabilities():
     model = Logistic().fit_rows({"x": np.array([0.0, 1e-3])}, np.array([0.0, 1.0]), np.arange(2))
-    found = scores(model, x=np.array([-1e300, 1e300]))
+    found = scores(model, x=np.array([-1e30, 1e30]))
     assert found.tolist() == [0.0, 1.0]
+    beyond = scores(model, x=np.array([-1e300, 1e300]))
+    assert beyond.tolist() == scores(model, x=np.full(2, np.nan)).tolist(), "unknown, as infinity is"
 
 
 def test_grades_are_refused_and_progress_is_told():
