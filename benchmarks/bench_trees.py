@@ -43,6 +43,8 @@ def pairs() -> list[Pair]:
             peer=peer,
             peer_name="LightGBM " + importlib.metadata.version("lightgbm"),
             same=_same,
+            goal="trees",
+            value=lambda mine, _: mine / CALLS * 1e3,
         )
     ]
 

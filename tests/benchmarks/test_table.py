@@ -19,6 +19,8 @@ SET = """
 | recommend-all with seen filter, identical lists | 1.7x | 2.5x (4x with pruning) |
 | default index vs hnswlib at recall@10 >= .95, 50 k-1 M vectors, one thread | 1.5x QPS, 1/4 memory | 3x |
 | search filtered to 1 % of items, recall >= .95 | 0.2 ms | 0.1 ms |
+| ranking 500 candidates on one thread: 50 columns through 100 trees of 31 leaves | 2.0 ms | 0.8 ms |
+| ranking 500 candidates on one thread: an MLP 128-64 | 0.47 ms | 0.26 ms with the user half shared |
 | training memory vs implicit | <= 1.2x | <= 1.0x |
 """
 FIRST = {"als_cg", "als_cholesky", "als_time", "item_knn", "ease_inverse", "bpr_update", "warp_update", "recommend_all"}
@@ -40,7 +42,8 @@ def test_the_goals_are_those_that_were_set():
     for row in ROWS:
         first = row.goals[0]
         assert first.must == float(re.search(r"[\d.]+", row.must).group())
-        assert first.aim == float(re.search(r"[\d.]+", row.aim).group())
+        aim = row.goals[-1] if "shared" in row.aim else first
+        assert aim.aim == float(re.search(r"[\d.]+", row.aim).group())
         assert first.at_most == ("<=" in row.must or first.unit in {"us", "ms"})
     assert (GOALS["warp_update"].must, GOALS["warp_update"].aim) == (0.40, 0.20)
     assert (GOALS["recommend_all_pruned"].must, GOALS["recommend_all_pruned"].aim) == (1.7, 4)

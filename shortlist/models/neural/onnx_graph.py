@@ -23,6 +23,7 @@ from shortlist.core.lazy import import_extra
 
 OPSET = 18
 SUMS = ("ReduceSum", "ReduceMean")
+ELEMENTWISE = ("Add", "Sub", "Mul", "Div")
 OTHER_SUMS = ("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd", "ReduceSumSquare")
 
 
@@ -85,6 +86,62 @@ def _steady(model: Any) -> Any:
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
     return model
+
+
+def spread(model: Any, row: str, own: str) -> None:
+    """Let the input that says the request of each row hold one number where all rows are of one request.
+
+    What is gathered by it then has one row, which elementwise operations with what rows bring of their own broadcast;
+    anything else gets it repeated. Nothing is gathered for every row in the usual case, and no number changes.
+
+    Args:
+        model: with rows first wherever it has any; changed in place.
+        row: name of that input.
+        own: name of an input that has one entry per row.
+    """
+    import onnx
+
+    graph, make = model.graph, onnx.helper.make_node
+    names, narrow, wide, nodes = {row}, set[str](), {each.name for each in graph.input} - {row}, list[Any]()
+    ranks = {info.name: len(info.type.tensor_type.shape.dim) for info in (*graph.value_info, *graph.input)}
+    single = {each.name for each in graph.input if each.type.tensor_type.shape.dim[0].dim_param == "runs"}
+    wide -= single
+    nodes.append(make("Shape", [own], ["spread_rows"], start=0, end=1))
+
+    def repeated(name: str) -> str:
+        out = f"{name}_spread"
+        if out not in wide:
+            nodes.append(make("Shape", [name], [f"{out}_rest"], start=1))
+            nodes.append(make("Concat", ["spread_rows", f"{out}_rest"], [f"{out}_shape"], axis=0))
+            nodes.append(make("Expand", [name, f"{out}_shape"], [out]))
+            wide.add(out)
+        return out
+
+    for node in graph.node:
+        if node.op_type == "Reshape" and node.input[0] in names:
+            names.add(node.output[0])
+        elif node.op_type == "Gather" and node.input[1] in names:
+            narrow.add(node.output[0])
+        else:
+            beside = [name for name in node.input if name not in narrow]
+            level = {ranks.get(name, -1) for name in node.input}
+            kept = node.op_type in ELEMENTWISE and any(name in wide for name in beside) and len(level) == 1
+            for at, name in enumerate(node.input):
+                if name in narrow and not kept:
+                    node.input[at] = repeated(name)
+            if any(name in wide for name in node.input):
+                wide.update(node.output)
+        nodes.append(node)
+    for at, each in enumerate(graph.output):
+        if each.name in narrow:
+            raise StageError(f"The graph's output {at} does not depend on the rows.")
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    for each in graph.input:
+        if each.name == row:
+            # Of a size of its own, or the runtime would take what is gathered for as large as what it is added to.
+            each.type.tensor_type.shape.dim[0].dim_param = "one_or_rows"
+    onnx.checker.check_model(model)
 
 
 def _product(node: Any, constants: Mapping[str, Any], shapes: Mapping[str, Any], onnx: Any, graph: Any) -> Any:

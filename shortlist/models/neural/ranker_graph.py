@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from shortlist.core.errors import StageError
 from shortlist.core.types import Array, Floats
-from shortlist.models.neural.onnx_graph import graph_of
+from shortlist.models.neural.onnx_graph import graph_of, spread
 from shortlist.models.neural.served_net import FORMAT, GRAPH, PROBE, READING, ROW, ServedNet
 
 PROBE_ROWS = 16
@@ -92,7 +92,10 @@ def write_graph(
         given[ROW] = torch.tensor([0, 1, 1])
         dynamic |= {name: {0: runs} for name in asked.once} | {ROW: {0: rows}}
     try:
-        graph = graph_of(asked, given, dynamic).SerializeToString()
+        model = graph_of(asked, given, dynamic)
+        if asked.once:
+            spread(model, ROW, own[0])
+        graph = model.SerializeToString()
     except (StageError, ImportError):
         raise
     except Exception as error:

@@ -27,7 +27,7 @@ GRAPH, READING, PROBE = "graph.onnx", "graph.json", "graph_probe.npz"
 """Files beside a saved ranker."""
 FORMAT = 1
 ROW = "row"
-"""Input of the graph that says which run each row belongs to."""
+"""Input of the graph that says which run each row belongs to; one number where all belong to one."""
 TOLERANCE = 1e-4
 """Largest difference from torch's double precision, of logits, relative where they are above one."""
 AT_ONCE = 1024
@@ -109,9 +109,16 @@ class ServedNet:
             found = self.run(np.arange(len(rows)), _taken(part))
             if found.tolist() != whole[rows].tolist():
                 raise StageError("On this machine a row of the graph has another number in other company.")
+        shared = {name: np.repeat(values[:1], n, 0) if name in self.once else values for name, values in probe.items()}
+        apart, together = (self.run(shares, _taken(shared)) for shares in (np.arange(n), np.zeros(n, np.int64)))
+        if apart.tolist() != together.tolist():
+            raise StageError("A row of the graph has another number where its request's columns are read once.")
 
     def run(self, shares: Ints, encode: Encode) -> Floats:
         """float64[N] or [N, T], logits.
+
+        Raises:
+            StageError: the runtime refuses.
 
         Args:
             shares: int64[N], number of each row's run of neighbours whose `once` columns are equal, ascending by one.
@@ -122,7 +129,10 @@ class ServedNet:
         for start in range(0, n, AT_ONCE):
             rows = np.arange(start, min(start + AT_ONCE, n))
             given = self._given(shares, rows, encode)
-            (logit,) = self._session.run(None, given)
+            try:
+                (logit,) = self._session.run(None, given)
+            except Exception as error:
+                raise StageError(f"The runtime does not run the graph: {str(error)[:300]}") from error
             out[rows] = logit[: len(rows)]
         return out
 
@@ -131,9 +141,9 @@ class ServedNet:
         given = dict(encode(self.own, filled))
         if self.once:
             run = shares[filled] - shares[rows[0]]
-            first = np.searchsorted(run[: len(rows)], np.arange(run[-1] + 1))
+            first = np.searchsorted(run[: len(rows)], np.arange(run[-1] + 1)) if run[-1] else np.zeros(1, np.int64)
             given |= encode(self.once, _filled(rows[first]))
-            given[ROW] = run
+            given[ROW] = run if run[-1] else run[:1]  # one request's part is broadcast, not repeated
         return given
 
 
