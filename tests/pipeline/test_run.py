@@ -1,5 +1,6 @@
 """The runner: it checks what stages promise, survives what may fail, and fills lists as far as there is anything."""
 
+import sys
 import time
 from dataclasses import replace
 from threading import Event
@@ -329,8 +330,8 @@ def test_propensities_multiply_along_the_rerankers(runner_with, stage, asked):
 
 
 def test_the_runner_costs_little_beside_its_stages(stage, plain, world):
-    """500 candidates out of 1,000, three hydrators, three filters, a scorer: the budget is 0.4 ms; twice that is
-    allowed here because the machine may be shared."""
+    """500 candidates out of 1,000, three hydrators, three filters, a scorer. Time depends on who shares the machine, so
+    calls are counted: a quarter more than there are now is too much."""
     from shortlist.testing.worlds import dataset_of
 
     wide = offline_world(dataset_of([(0, 0, 1.0)], n_users=1, n_items=1000))
@@ -347,12 +348,20 @@ def test_the_runner_costs_little_beside_its_stages(stage, plain, world):
     runner = Runner(plain(), wide, built)
     one = Requests.of([-1], now=1.0, k=10)
     assert len(runner.run(one).items(0)) == 10
-    best = min(_cpu(runner, one) for _ in range(5))
-    assert best < 0.8e-3
+    assert _calls(runner, one) < 890
 
 
-def _cpu(runner, one, n=100):
-    began = time.process_time()
-    for _ in range(n):
+def _calls(runner, one):
+    """Calls of functions, Python's and C's, that one run makes."""
+    made = 0
+
+    def count(frame, event, argument):
+        nonlocal made
+        made += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
         runner.run(one)
-    return (time.process_time() - began) / n
+    finally:
+        sys.setprofile(None)
+    return made
