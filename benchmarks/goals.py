@@ -145,18 +145,13 @@ BOUNDS = {
         "The smallest size decides: at 50,000 x 128 a third of the 30 us are Python around the compiled call. "
         "200,000 x 64 is at the aim within what runs differ by, a million x 64 beyond it."
     ),
-    "mlp_wide": (
-        "Measured at a load of 10 on two cores, where the same calls take up to half as much again: the fastest of 400 "
-        "took 0.44 ms. Of that 0.08 are gathering and filling up the inputs, the rest arithmetic of 24.6 million "
-        "operations. To be measured again on a machine that is free."
-    ),
     "mlp_wide_shared": (
-        "Measured at a load of 10, see above; the fastest of 400 took 0.38 ms. 16.4 million operations are left of "
-        "24.6, which at 75 billion a second are 0.22 ms, and Python around the runtime takes 0.1."
+        "16.4 million operations are left of 24.6, which at 75 billion a second are 0.22 ms; gathering and filling up "
+        "the inputs takes 0.08 and Python around the runtime 0.1. At a load of 10 the same call takes 0.55 ms."
     ),
     "mlp_shared": (
-        "Of 50 inputs sharing half saves a sixth of the arithmetic and costs a step of its own, so it gains nothing: "
-        "0.28 ms at best either way, of which 0.05 to 0.1 are Python around the runtime. Measured at a load of 10."
+        "Of 50 inputs sharing half saves a sixth of the arithmetic and costs a step of its own, so it gains nothing; "
+        "0.05 to 0.1 ms are Python around the runtime."
     ),
     "index_filtered": (
         "Where the allowed ids come with each query, finding and sorting their slots is three quarters of the "
