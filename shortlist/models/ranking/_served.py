@@ -2,7 +2,8 @@
 
 `publish` writes the graph of every ranker that has a network beside the saved ranker, and loading a bundle opens it
 where onnxruntime is installed. Where it is not, or where the graph fails its proof, the ranker itself is loaded and
-computes with torch; the log says why. Logits agree to `served_net.TOLERANCE` and are the same in any company.
+computes with torch; the log says why. So it does where torch is installed and is the faster of the two. Logits agree to
+`served_net.TOLERANCE` and are the same in any company.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,12 +97,17 @@ def _likeness(name: str, folder: Path) -> Any:
 
 
 def load_served(name: str, folder: Path) -> ServedRanker | None:
-    """The ranker of a published folder as a graph, or None where it has none or it cannot be used here; logs why.
+    """The ranker of a published folder as a graph, or None where torch should serve.
+
+    That is where there is no graph, where it cannot be used here (the log says why), and where the ranker is faster in
+    torch and torch is installed.
 
     Raises:
         BundleCorrupt: a file is missing or unreadable.
     """
     if not (folder / GRAPH).exists():
+        return None
+    if getattr(load_row(name, "ranker"), "faster_in_torch", False) and find_spec("torch") is not None:
         return None
     try:
         return ServedRanker(name, folder)

@@ -107,6 +107,8 @@ class BehaviourRanker(FieldRanker):
     contract_settings: ClassVar[dict[str, Any]] = {
         **FieldRanker.contract_settings, "max_len": 6, "item_columns": ("colour",), "activation": "relu",
     }  # fmt: skip
+    faster_in_torch: ClassVar[bool] = False
+    """Whether the graph, which reads the past once per candidate, loses more than it gains (`benchmarks.pasts`)."""
     token_: Ints
     n_known_: int
     item_fields_: list[dict[str, Any]]

@@ -35,6 +35,7 @@ class Dsin(BehaviourRanker):
     """Sessions read apart, then together. Learned: see `BehaviourRanker`."""
 
     Config: ClassVar[type[ModelConfig]] = Config
+    faster_in_torch: ClassVar[bool] = True
 
     def reader(self, dim: int) -> Reader | None:
         """Attention within sessions, an LSTM across them."""

@@ -15,7 +15,7 @@ from shortlist.core import registry
 from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.models.neural.pasts import AGE, PAST
-from shortlist.models.ranking._served import ServedRanker
+from shortlist.models.ranking._served import ServedRanker, load_served
 from shortlist.testing.worlds import dataset_of
 
 NAMES = [row.name for row in registry.rows("ranker") if ".behaviour." in row.target]
@@ -96,6 +96,16 @@ def test_the_graph_gives_the_numbers_of_torch(name, served):
     assert np.ptp(theirs) > 0.05, "the model tells rows apart"
     overlap = [len(set(a) & set(b)) / 10 for a, b in zip(top_ten(ours), top_ten(theirs), strict=True)]
     assert np.mean(overlap) >= 0.99
+
+
+@pytest.mark.parametrize(("name", "by_graph"), [("din", True), ("sim", False)])
+def test_the_faster_of_the_two_serves(name, by_graph, served, monkeypatch):
+    """Torch only where it is installed and the graph is slower."""
+    _, graph = served(name)
+    folder = graph._folder
+    assert isinstance(load_served(name, folder), ServedRanker) is by_graph
+    monkeypatch.setattr("shortlist.models.ranking._served.find_spec", lambda module: None)
+    assert isinstance(load_served(name, folder), ServedRanker)
 
 
 @pytest.mark.parametrize("name", NAMES)
