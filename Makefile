@@ -53,9 +53,10 @@ bench: setup-dev peers      ## timings against peers, in pairs, and the table of
 
 peers: $(PEERS)/.peers      ## environment with the libraries that timings compare with (needs a C++ compiler)
 
-$(PEERS)/.peers: benchmarks/peers.txt | $(BIN)/python
+$(PEERS)/.peers: benchmarks/peers.txt benchmarks/peers-bare.txt | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers-bare.txt
 	@touch $@
 
 lint: setup-dev             ## style, types, layers
