@@ -25,8 +25,14 @@ def four_shelves():
 
 
 def test_a_histogram_is_cut_into_interests():
-    counts = np.array([[50.0, 20, 20, 4, 2, 0, 0, 0]])
-    assert kinds(counts, 0.5, 0.1)[0].tolist() == [MAIN, MULTI, MULTI, EXPLORATORY, EXPLORATORY, 0, 0, 0]
+    """The worked example of 96 events in eight of 128 clusters, at the model's own cuts."""
+    cluster, counts = [10, 33, 100, 91, 62, 21, 5, 83], [50, 20, 20, 4, 2, 0, 0, 0]
+    histogram = np.zeros((1, 128))
+    histogram[0, cluster] = counts
+    kind = kinds(histogram, Trinity.Config().main, Trinity.Config().multi)[0]
+    found = {each: set(np.flatnonzero(kind == each).tolist()) for each in (MAIN, MULTI, EXPLORATORY)}
+    assert found == {MAIN: {10}, MULTI: {33, 100}, EXPLORATORY: {91, 62}}
+    assert kind[[21, 5, 83]].tolist() == [0, 0, 0]
     assert long_tail(np.array([0.5, 0.1, 0.25, 0.15]), 0.5).tolist() == [False, True, True, True]
     assert long_tail(np.array([0.5, 0.1, 0.25, 0.15]), 0.3).tolist() == [False, True, False, True]
 

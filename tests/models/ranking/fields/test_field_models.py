@@ -282,6 +282,19 @@ def test_neumf_multiplies_user_and_item():
     ]
 
 
+def test_neumf_is_the_products_beside_the_deep_half_under_one_weight_each():
+    """The logit by hand: two vectors multiplied number by number, the deep half's outputs, each with its own weight."""
+    model = fitted(NeuMf)
+    head = model.module_.head.eval()
+    torch.manual_seed(0)
+    vectors = torch.randn(3, len(model._fields()), SMALL["factors"])
+    (gmf, deep), last = head[0].parts, head[1].layers[0]
+    product = vectors[:, gmf.first] * vectors[:, gmf.second]
+    assert last.in_features == SMALL["factors"] + SMALL["hidden"][-1]
+    by_hand = torch.cat([product, deep(vectors)], dim=1) @ last.weight[0] + last.bias
+    torch.testing.assert_close(head(vectors), by_hand)
+
+
 def test_nfm_norms_its_pooled_products_only_where_asked():
     kinds = [type(part).__name__ for part in fitted(Nfm).module_.head]
     assert kinds == ["BiPool", "Dropout", "Mlp"]
