@@ -152,8 +152,9 @@ class SequenceModel(HistoryModel):
         # More negatives than items would drown the positive where the catalogue is tiny.
         k = max(1, min(c.negatives, self.n_known_ - 1))
         negatives = make_negatives(
-            kind, self.n_known_, k, counts, power=c.negative_power, per_row=c.negatives_per_event
-        )
+            kind, self.n_known_, k, counts, power=c.negative_power, per_row=c.negatives_per_event,
+            hard=self.hard_options(),
+        )  # fmt: skip
         return Objective(
             loss, negatives, n_items=self.n_known_, with_log_q=c.log_q, normalise=c.normalise,
             temperature=c.temperature, **self.loss_options(loss),
@@ -163,6 +164,10 @@ class SequenceModel(HistoryModel):
         """Further settings of a loss."""
         options = {"calibration": self.config.calibration} if loss == "gbce" else {}
         return {**options, "prior": -math.log(self.n_known_)} if loss in ("bce", "gbce") else options
+
+    def hard_options(self) -> dict[str, Any]:
+        """Settings of hard negatives, where a model has them."""
+        return {}
 
     # --- the network -------------------------------------------------------------------------------------------------
 

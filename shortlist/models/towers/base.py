@@ -36,8 +36,18 @@ class TowerConfig(SequenceConfig):
 
     loss: Loss = "sampled_ce"
     """Softmax over the batch's own items and drawn ones, corrected by log Q."""
-    negative_sampling: Literal["uniform", "popularity", "in_batch", "mixed"] = "mixed"
-    """Where negatives come from; in_batch and mixed always need log Q."""
+    # Towers know one kind more than the models they share this setting with.
+    negative_sampling: Literal["uniform", "popularity", "in_batch", "mixed", "hard"] = "mixed"  # type: ignore[assignment]
+    """Where negatives come from; in_batch, mixed and hard always need log Q. hard is mixed with a part of the drawn
+    items taken from those the model itself ranks high for rows of the batch."""
+    hard_share: float = Field(default=0.2, gt=0, lt=1)
+    """Of hard: part of `negatives` that is mined; the rest is drawn uniformly."""
+    hard_margin: int = Field(default=20, ge=0)
+    """Of hard: best-ranked items of a row that are left out, since some of them are wanted and only not seen yet."""
+    hard_pool: int = Field(default=200, ge=1)
+    """Of hard: ranked items after the margin of which one is drawn."""
+    hard_refresh: int = Field(default=50, ge=1)
+    """Of hard: steps between two looks at the item vectors that rows are ranked by."""
     negatives_outside_history: bool = True
     """Items of the user's window are no negatives: the batch is full of them."""
     batch_size: int = Field(default=16, ge=1)
@@ -119,6 +129,7 @@ class TowerTask(NextItem):
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
         """Windows of like length together, with their users."""
+        self.objective.new_pass()
         for rows in buckets(self.sequences.lengths, self.batch_size, rng):
             tokens, seconds = self.sequences.padded(rows)
             batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
@@ -211,6 +222,11 @@ class TowerModel(SequenceModel):
         module: Any = self.module_
         state: Tensor = module.last(tokens, at, place)[0]
         return state
+
+    def hard_options(self) -> dict[str, Any]:
+        """See `SequenceModel`."""
+        c = self.config
+        return {"share": c.hard_share, "margin": c.hard_margin, "pool": c.hard_pool, "refresh": c.hard_refresh}
 
     def _user_codes(self) -> dict[str, Array]:
         return {

@@ -36,7 +36,7 @@ class Config(TowerConfig):
 
     loss: Loss = "auto"
     """auto is ce up to 50,000 items and sampled_ce above."""
-    negative_sampling: Literal["uniform", "popularity", "in_batch", "mixed"] = "popularity"
+    negative_sampling: Literal["uniform", "popularity", "in_batch", "mixed", "hard"] = "popularity"
     """Where negatives of sampled_ce come from."""
     hidden: tuple[int, ...] = (256, 128)
     """Layers on top of mean and age."""
@@ -82,6 +82,7 @@ class FutureItem(TowerTask):
         if self.end is None:
             yield from super().batches(epoch, rng)
             return
+        self.objective.new_pass()
         for rows in buckets(self.sequences.lengths, self.batch_size, rng):
             tokens, seconds = self.sequences.padded(rows)
             first = self.sequences.at[self.sequences.offsets[rows]]

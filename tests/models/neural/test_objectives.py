@@ -7,7 +7,15 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from shortlist.core.errors import BadConfig
 from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.losses import LOSSES, bce, bpr_max, full_ce, gbce, multinomial, sampled_ce
-from shortlist.models.neural.objectives.negatives import InBatch, Mixed, Popularity, Uniform, make_negatives
+from shortlist.models.neural.objectives.negatives import (
+    Drawn,
+    Hard,
+    InBatch,
+    Mixed,
+    Popularity,
+    Uniform,
+    make_negatives,
+)
 from shortlist.models.neural.objectives.objective import Objective, accidental
 from shortlist.models.neural.objectives.targets import last_item, masked, next_item, pointwise
 
@@ -172,7 +180,7 @@ def test_log_q_is_of_the_training_stream():
 def test_padding_and_unknown_are_never_negatives():
     counts = torch.tensor([3.0, 0.0, 1.0, 5.0])
     goal = torch.arange(2, 6)
-    for name in ("uniform", "popularity", "in_batch", "mixed"):
+    for name in ("uniform", "popularity", "in_batch", "mixed", "hard"):
         for seed in range(20):
             ids = make_negatives(name, 4, 50, counts).draw(goal, generator(seed)).ids
             assert 2 <= ids.min() <= ids.max() <= 5
@@ -180,6 +188,102 @@ def test_padding_and_unknown_are_never_negatives():
 
 def test_own_draws_per_row():
     assert Uniform(9, 3, per_row=True).draw(torch.arange(2, 6), generator()).ids.shape == (4, 3)
+
+
+def hard(n_items, k, **options):
+    counts = torch.ones(n_items)
+    mixed = Mixed(InBatch(counts), Uniform(n_items, 2), torch.full((n_items,), -math.log(n_items)))
+    return Hard(mixed, n_items, k, **{"margin": 1, "pool": 2, "refresh": 1, **options})
+
+
+def test_hard_negatives_are_the_ranks_after_the_margin_without_target_and_history():
+    """Scores of six items fall from 6 to 1; of what is left the first is the margin, the next two are the pool."""
+    table = torch.arange(6.0, 0, -1).unsqueeze(1)
+    sampler = hard(6, 2)
+    target, had = torch.tensor([3, 2]), torch.tensor([[4, 0], [0, 1]])
+    sampler.mine(torch.tensor([[1.0], [-1.0]]), target, lambda: table, generator(), had=had)
+    pools = {tuple((row + 2).tolist()) for row in sampler.pools}
+    # Row 0 may have 2 5 6 7 from the best on and skips 2; row 1 ranks the other way round, 7 6 5 4 3, and skips 7.
+    assert pools == {(5, 6), (6, 5)}
+    sampler.mine(torch.tensor([[1.0]]), target[:1], lambda: table, generator(), bias=torch.tensor([0.0, 0, 0, 0, 0, 9]))
+    assert (sampler.pools + 2).tolist() == [[2, 4]], "a bias belongs to the rank"
+
+
+def test_log_q_of_hard_negatives_is_that_of_the_whole_mixture():
+    """Three targets, two uniform draws and two mined ones of six items: chances by hand."""
+    table = torch.arange(6.0, 0, -1).unsqueeze(1)
+    sampler, goal = hard(6, 2), torch.tensor([2, 7, 7])
+    sampler.mine(torch.tensor([[1.0], [1.0], [-1.0]]), goal, lambda: table, generator())
+    mined = (sampler.pools + 2).tolist()  # of two of the three rows
+    drawn = sampler.draw(goal, generator(3))
+    assert drawn.ids[:3].tolist() == goal.tolist()
+    assert all(id_ in pool for id_, pool in zip(drawn.ids[5:].tolist(), mined, strict=True))
+    for id_, log_q in zip(drawn.ids.tolist(), drawn.log_q.tolist(), strict=True):
+        from_pools = sum(0.5 * pool.count(id_) for pool in mined)  # draws of that id expected of the two
+        assert math.exp(log_q) == pytest.approx((3 / 6 + 2 / 6 + from_pools) / 7)
+
+
+def test_hard_negatives_leave_the_sampled_softmax_unbiased_and_make_it_steadier():
+    """Many draws average to the whole sum of exponents; with mined ones they scatter less than with as many others."""
+    torch.manual_seed(0)
+    n, query = 60, torch.tensor([[2.0]])
+    table = torch.randn(n, 1)
+    whole = torch.exp(table @ query.T).sum().item()
+    found = {}
+    for name in ("mixed", "hard"):
+        options = {"share": 0.5, "margin": 0, "pool": 6, "refresh": 1}
+        sampler = make_negatives(name, n, 8, torch.ones(n), hard=options)
+        sums = []
+        source = generator()
+        for _ in range(4000):
+            if name == "hard":
+                sampler.mine(query, torch.tensor([0]), lambda: table, source)  # token 0: no class is barred
+            drawn = sampler.draw(torch.randint(2, 2 + n, (1,), generator=source), source)
+            sums.append((torch.exp((table @ query.T)[drawn.ids - 2, 0] - drawn.log_q).mean()).item())
+        found[name] = torch.tensor(sums)
+        assert found[name].mean().item() == pytest.approx(whole, rel=0.02)
+    assert found["hard"].std() < 0.6 * found["mixed"].std()
+
+
+def test_item_vectors_are_looked_at_every_so_many_steps_and_at_the_start_of_a_pass():
+    looks = []
+
+    def table():
+        looks.append(len(looks))
+        return torch.ones(6, 1)
+
+    sampler = hard(6, 1, refresh=3)
+    for _ in range(7):
+        sampler.mine(torch.ones(1, 1), torch.tensor([2]), table, generator())
+    assert len(looks) == 3
+    sampler.new_pass()
+    sampler.mine(torch.ones(1, 1), torch.tensor([2]), table, generator())
+    assert len(looks) == 4
+
+
+def test_a_catalogue_no_longer_than_the_margin_has_no_hard_negatives():
+    sampler = hard(3, 2, margin=5)
+    sampler.mine(torch.ones(2, 1), torch.tensor([2, 3]), lambda: torch.ones(3, 1), generator())
+    drawn, easy = sampler.draw(torch.tensor([2, 3]), generator()), sampler.mixed.draw(torch.tensor([2, 3]), generator())
+    assert drawn.ids.tolist() == easy.ids.tolist()
+    assert drawn.log_q.tolist() == easy.log_q.tolist()
+
+
+def test_the_objective_mines_with_its_own_scores_and_masks_what_other_rows_had():
+    """Cosines rank, not products; and a mined item that another row had is no negative for that row."""
+    items = ItemEncoder(4, 2)
+    with torch.no_grad():
+        items.ids.weight[2:] = torch.tensor([[1.0, 0], [5.0, 5.0], [1.0, 0.2], [0, 1.0]])
+    sampler = hard(4, 1, margin=0, pool=1)
+    objective = Objective("sampled_ce", sampler, n_items=4, normalise=True)
+    query, goal = torch.tensor([[1.0, 0.0]]), torch.tensor([2])
+    objective.total(query, goal, items, generator())
+    assert (sampler.pools + 2).tolist() == [[4]], "item 3 has the larger product, item 4 the larger cosine"
+    had, goals = torch.tensor([[0], [4]]), torch.tensor([2, 2])
+    ids = sampler.draw(goals, generator()).ids
+    assert accidental(goals, ids, had)[1, ids == 4].all()
+    assert not accidental(goals, ids, had)[0, ids == 4].any()
+    assert items.training, "the encoder is left as it was"
 
 
 # --- the objective --------------------------------------------------------------------------------------------------
@@ -192,8 +296,9 @@ def test_in_batch_negatives_without_log_q_are_refused():
     for loss in ("bce", "bpr", "gbce"):
         with pytest.raises(BadConfig, match="collapse"):
             Objective(loss, InBatch(counts), n_items=5)
-    with pytest.raises(BadConfig, match="collapse"):
-        Objective("sampled_ce", InBatch(counts), n_items=5, with_log_q=False)
+    for negatives in (InBatch(counts), hard(5, 1)):
+        with pytest.raises(BadConfig, match="collapse"):
+            Objective("sampled_ce", negatives, n_items=5, with_log_q=False)
     assert Objective("sampled_ce", InBatch(counts), n_items=5).corrects
 
 
@@ -221,8 +326,6 @@ def test_accidental_hits_are_masked_once_for_all_losses():
             self.ids = ids
 
         def draw(self, positives, generator):
-            from shortlist.models.neural.objectives.negatives import Drawn
-
             return Drawn(self.ids, torch.zeros(self.ids.shape))
 
     with_hit = Objective("bce", Fixed(torch.tensor([4, 2])), n_items=3).total(

@@ -290,3 +290,33 @@ def test_sdm_tells_this_session_from_all_before_it():
     assert not torch.allclose(swapped[0, 1], whole[0, 1])
     alone = block(x[:1, 2:4], mask[:1, 2:4], dt[:1, 2:4])
     assert not torch.allclose(alone[0, 1], whole[0, 3]), "the long past counts"
+
+
+def test_towers_learn_with_hard_negatives_and_hand_their_settings_on():
+    data = two_worlds()
+    settings = {"hard_share": 0.5, "hard_margin": 1, "hard_pool": 3, "hard_refresh": 7, "negatives": 6}
+    model = TwoTower(
+        negative_sampling="hard",
+        validation_users=0,
+        epochs=20,
+        factors=16,
+        learning_rate=0.01,
+        batch_size=8,
+        **settings,
+    ).fit(data, CTX)
+    side = parity(data)
+    even = np.flatnonzero(side == 0)[:4].tolist()
+    hits = model.retrieve(Requests.of([-1], now=9e9, history=History.of([even])), 8)
+    assert (side[hits.item] == 0).mean() >= 0.85
+    sampler = model.objective(model._tokens(data.sequences)).negatives
+    assert (sampler.k, sampler.mixed.other.k) == (3, 3)
+    assert (sampler.margin, sampler.pool, sampler.refresh) == (1, 3, 7)
+
+
+def test_a_pass_starts_with_fresh_vectors_for_mining():
+    """So that a fit which resumes after a pass ranks by the same vectors as one that went on."""
+    model = TwoTower(negative_sampling="hard", hard_refresh=10_000, validation_users=0, **TINY).fit(small_log(), CTX)
+    task = model.task(model._tokens(small_log().sequences), None)
+    task.objective.negatives.vectors = torch.zeros(1, 1)
+    next(iter(task.batches(2, np.random.default_rng(0))))
+    assert task.objective.negatives.vectors is None

@@ -6,6 +6,7 @@ nowhere else. In-batch negatives without log Q are refused, because they collaps
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from shortlist.core.errors import BadConfig
 from shortlist.models.neural.fields import FIRST
 from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.losses import LOSSES, full_ce
-from shortlist.models.neural.objectives.negatives import Negatives
+from shortlist.models.neural.objectives.negatives import Hard, InBatch, Mixed, Negatives
 
 COSINE = ("ccl", "infonce")
 """Losses whose scores are cosines."""
@@ -56,11 +57,11 @@ class Objective:
         if (loss == "ce") != (negatives is None):
             raise BadConfig(
                 f"The loss '{loss}' {'takes no' if loss == 'ce' else 'needs'} negatives.",
-                hint="Use full with ce, and uniform, popularity, in_batch or mixed with the others.",
+                hint="Use full with ce, and uniform, popularity, in_batch, mixed or hard with the others.",
                 field="negative_sampling",
             )
         self.corrects = loss in ("sampled_ce", "infonce") and with_log_q
-        if negatives is not None and type(negatives).__name__ in ("InBatch", "Mixed") and not self.corrects:
+        if isinstance(negatives, InBatch | Mixed | Hard) and not self.corrects:
             raise BadConfig(
                 f"In-batch negatives with the loss '{loss}' lack the log Q correction and would collapse.",
                 hint="Use sampled_ce or infonce with with_log_q, or uniform negatives.",
@@ -91,10 +92,12 @@ class Objective:
             had: int64[N, H], tokens of each row that are no negatives for it either (0 = none).
         """
         query = self._scaled(query) / self.temperature
+        own = None if bias is None else bias[FIRST : FIRST + self.n_items]
         if self.negatives is None:
-            weight = self._scaled(items.known_table())
-            own = None if bias is None else bias[FIRST : FIRST + len(weight)]
-            return full_ce(query, weight, target - FIRST, own)
+            return full_ce(query, self._scaled(items.known_table()), target - FIRST, own)
+        if isinstance(self.negatives, Hard):
+            table = partial(self._at_rest, items)
+            self.negatives.mine(query, target, table, generator, bias=own, had=had)
         drawn = self.negatives.draw(target, generator)
         positive = (query * self._scaled(items(target))).sum(1)
         vectors = self._scaled(items(drawn.ids))
@@ -108,6 +111,19 @@ class Objective:
         options = {"n_items": self.n_items, "log_q": log_q, **self.options}
         # Sums over hundreds of negatives pass the largest number of half precision.
         return LOSSES[self.loss](positive.float(), negative.float(), **options).sum()
+
+    def new_pass(self) -> None:
+        """Called when a pass over the data begins."""
+        if isinstance(self.negatives, Hard):
+            self.negatives.new_pass()
+
+    def _at_rest(self, items: ItemEncoder) -> Tensor:
+        """Vectors of all items with nothing hidden, whatever the encoder is doing."""
+        training = items.training
+        try:
+            return self._scaled(items.eval().known_table())
+        finally:
+            items.train(training)
 
     def _scaled(self, vectors: Tensor) -> Tensor:
         return nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
