@@ -151,7 +151,8 @@ def run(bench: Bench, name: str, seed: int, settings: dict[str, Any]) -> None:
     bench.judge(label, "strict", model, **about)
     if chosen.refit:
         began = time.process_time()
-        whole = {**settings, "epochs": found["best_epoch"], "validation_users": 0}
+        steps = {"epochs": found["best_epoch"], "learning_rate_drops_after": found["dropped_after"]}
+        whole = {**settings, **steps, "validation_users": 0}
         models["refreshed"] = kind(**whole).fit(train, ctx)
         spent = round(time.process_time() - began)
         bench.judge(label, "refreshed", models["refreshed"], **about, refit_core_s=spent)

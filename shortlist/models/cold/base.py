@@ -37,7 +37,7 @@ from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.ranking import next_ndcg, sample
 from shortlist.models.neural.scorer import NeuralModel
-from shortlist.models.neural.trainer import Batch, Report, build, checkpoint_for
+from shortlist.models.neural.trainer import Batch, Report, build, checkpoint_for, refitting
 from shortlist.models.neural.workers import train_with_workers
 from shortlist.models.retrieval._start import natural_order
 from shortlist.models.updating import grown, replace
@@ -188,7 +188,8 @@ class ColdModel(NeuralModel):
             searched = self._train(data, task, ctx, "search", epochs)
             epochs = searched.best_epoch
         world = self._world(order, content, history)
-        last = self._train(data, ItemTask(self, world, able, None, None), ctx, "refit", epochs)
+        with refitting(self, searched):
+            last = self._train(data, ItemTask(self, world, able, None, None), ctx, "refit", epochs)
         self.report_ = {"search": {} if searched is None else _plain(searched), "epochs": epochs, "last": _plain(last)}
         self.content_ = np.zeros_like(content)
         self.content_[order] = content

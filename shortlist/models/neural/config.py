@@ -33,6 +33,11 @@ class TrainingConfig(ModelConfig):
     the weights of the last step."""
     patience: int = Field(default=10, ge=1)
     """Validations without a better figure before training stops."""
+    learning_rate_drops: int = Field(default=0, ge=0)
+    """Times that a stalled figure (see `patience`) divides the step by 4, going on from the best weights, before it
+    stops training. Constant steps leave a network jumping about a good place; smaller ones settle there."""
+    learning_rate_drops_after: tuple[int, ...] = ()
+    """Passes after which the step is divided by 4 where nothing is validated; a refit takes those its search found."""
     validate_every: int = Field(default=1, ge=1)
     """Epochs between two validations."""
     validation_users: int = Field(default=2000, ge=0)

@@ -20,7 +20,7 @@ from shortlist.models.neural.item_encoder import tokens_of
 from shortlist.models.neural.ranking import sample
 from shortlist.models.neural.scorer import NeuralModel
 from shortlist.models.neural.sequence_task import Question
-from shortlist.models.neural.trainer import Report
+from shortlist.models.neural.trainer import Report, refitting
 from shortlist.models.retrieval._start import natural_order
 
 
@@ -39,19 +39,27 @@ class HistoryModel(NeuralModel):
         past = data.sequences.take(natural_order(data.users))
         has = np.flatnonzero(past.lengths >= 3)
         epochs = c.epochs
-        searched: dict[str, Any] = {}
+        found: Report | None = None
         if c.validation_users and len(has):
             earlier = _without_last(past, has)
             self._read(data, earlier)
             asked = has[sample(len(has), c.validation_users, ctx.seed)]
             truth = self.token_[past.item[past.offsets[1:][asked] - 1]]
             seen = self._tokens(earlier.take(asked))
-            report = self._train(data, earlier, ctx, Question(self._heard(seen), seen, truth, asked), "search", epochs)
-            epochs, searched = report.best_epoch, _plain(report)
-        if not searched or c.refit:
+            last = found = self._train(
+                data, earlier, ctx, Question(self._heard(seen), seen, truth, asked), "search", epochs
+            )
+            epochs = found.best_epoch
+        if found is None or c.refit:
             self._read(data, past)
-            report = self._train(data, past, ctx, None, "refit", epochs)
-        self.report_ = {"search": searched, "epochs": epochs, "refit": c.refit or not searched, "last": _plain(report)}
+            with refitting(self, found):
+                last = self._train(data, past, ctx, None, "refit", epochs)
+        self.report_ = {
+            "search": {} if found is None else _plain(found),
+            "epochs": epochs,
+            "refit": c.refit or found is None,
+            "last": _plain(last),
+        }
         self._finish()
 
     def _read(self, data: Dataset, past: History) -> None:

@@ -65,6 +65,15 @@ class RunningMean(Optimizer):
                     }
         self.steps = 0
 
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin again at the weights as they are."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if self.state[p]:
+                    self.state[p]["mean"].copy_(p)
+                    self.state[p]["moves"].zero_()
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network has the mean as its weights meanwhile."""

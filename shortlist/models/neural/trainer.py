@@ -28,6 +28,9 @@ from shortlist.models.neural.running_mean import RunningMean
 
 Batch = dict[str, Tensor]
 
+DROP = 4.0
+"""What a drop divides the step by."""
+
 
 class Task(Protocol):
     """What is trained."""
@@ -51,7 +54,9 @@ class Report:
 
     Attributes:
         epochs: passes made.
-        best_epoch: the pass whose weights were kept.
+        best_epoch: passes that the weights which were kept have seen: the number of the pass, less those that a drop of
+            the step threw away.
+        dropped_after: passes that the weights had seen at each drop of the step.
         best: figure of that pass, NaN without validation.
         history: loss and figure of each epoch.
         core_seconds: CPU time of this process.
@@ -60,6 +65,7 @@ class Report:
 
     epochs: int = 0
     best_epoch: int = 0
+    dropped_after: list[int] = field(default_factory=list)
     best: float = float("nan")
     history: list[dict[str, float]] = field(default_factory=list)
     core_seconds: float = 0.0
@@ -147,6 +153,8 @@ class _Run:
         self.report = Report()
         self.best: dict[str, Tensor] = {}
         self.stale = 0
+        self.seen = 0
+        """Passes that the weights have seen: fewer than were made, once a drop has gone back to better ones."""
         self.mean: RunningMean | None = None
 
     def go(self) -> Report:
@@ -158,7 +166,7 @@ class _Run:
                 if isinstance(part, nn.Embedding):
                     part.sparse = False
         net: Any = torch.compile(module) if config.compile else module
-        optimisers = make_optimisers(module, config)
+        self.optimisers = optimisers = make_optimisers(module, config)
         kept: list[Any] = [*optimisers]
         if config.average_passes > 0:
             self.mean = RunningMean([p for p in module.parameters() if p.requires_grad], config.average_passes)
@@ -170,19 +178,26 @@ class _Run:
         for epoch in range(first, self.epochs + 1):
             if report.stopped != "epochs":
                 break
+            self._slow_down()
             loss = self._epoch(net, optimisers, scaler, epoch)
+            self.seen += 1
             report.epochs, report.core_seconds = epoch, spent + time.process_time() - began
             with nullcontext() if self.mean is None else self.mean.in_place():
-                self._judge(epoch, loss)
+                better = self._judge(epoch, loss)
+            if better is not None:
+                module.load_state_dict(better)
+                if self.mean is not None:
+                    self.mean.restart()
             if config.max_core_seconds is not None and report.core_seconds >= config.max_core_seconds:
                 report.stopped = "budget"
             if self.checkpoint is not None and self.part[0] == 0:
-                self.checkpoint.write(module, kept, self.best, {**vars(report), "stale": self.stale})
+                progress = {**vars(report), "stale": self.stale, "seen": self.seen}
+                self.checkpoint.write(module, kept, self.best, progress)
             self.ctx.progress(epoch, self.epochs)
         if self.best:
             module.load_state_dict(self.best)
         else:
-            report.best_epoch = report.epochs
+            report.best_epoch = self.seen
             if self.mean is not None:
                 self.mean.put()
         module.to("cpu").eval()
@@ -193,7 +208,7 @@ class _Run:
         if found is None:
             return 1
         self.best, progress = found
-        self.stale = progress.pop("stale")
+        self.stale, self.seen = progress.pop("stale"), progress.pop("seen")
         for name, value in progress.items():
             setattr(self.report, name, value)
         if self.report.stopped == "budget":
@@ -240,23 +255,53 @@ class _Run:
             self.mean.end_pass()
         return total / max(1, terms)
 
-    def _judge(self, epoch: int, loss: float) -> None:
+    def _slow_down(self) -> None:
+        """The step of the coming pass."""
+        dropped = self.report.dropped_after
+        if not self.validates and self.seen not in dropped:
+            dropped += [self.seen] * self.config.learning_rate_drops_after.count(self.seen)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.config.learning_rate / DROP ** len(dropped)
+
+    def _judge(self, epoch: int, loss: float) -> dict[str, Tensor] | None:
+        """Validate where it is due. Returns: weights to go back to, or None to go on from those there are."""
         report, entry = self.report, {"epoch": float(epoch), "loss": loss}
-        due = self.validates and (epoch % self.config.validate_every == 0 or epoch == self.epochs)
-        if due:
-            self.module.eval()
-            with torch.inference_mode():
-                figure = self.task.validate(self.module)
-            if figure is not None:
-                entry["figure"] = figure
-                if not self.best or figure > report.best:
-                    report.best, report.best_epoch, self.stale = figure, epoch, 0
-                    self.best = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
-                else:
-                    self.stale += 1
-                    if self.stale >= self.config.patience:
-                        report.stopped = "patience"
         report.history.append(entry)
+        due = self.validates and (epoch % self.config.validate_every == 0 or epoch == self.epochs)
+        if not due:
+            return None
+        self.module.eval()
+        with torch.inference_mode():
+            figure = self.task.validate(self.module)
+        if figure is None:
+            return None
+        entry["figure"] = figure
+        if not self.best or figure > report.best:
+            report.best, report.best_epoch, self.stale = figure, self.seen, 0
+            self.best = {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+            return None
+        self.stale += 1
+        if self.stale < self.config.patience:
+            return None
+        if len(report.dropped_after) >= self.config.learning_rate_drops:
+            report.stopped = "patience"
+            return None
+        report.dropped_after.append(report.best_epoch)
+        self.seen, self.stale = report.best_epoch, 0
+        return self.best
+
+
+@contextmanager
+def refitting(model: Any, found: Report | None) -> Iterator[None]:
+    """A model's `config` with the drops of the step that its search found, for the length of a refit."""
+    chosen = model.config
+    if found is not None:
+        model.config = chosen.model_copy(update={"learning_rate_drops_after": tuple(found.dropped_after)})
+    try:
+        yield
+    finally:
+        model.config = chosen
 
 
 def checkpoint_for(config: TrainingConfig, phase: str, run: dict[str, Any]) -> Checkpoint | None:

@@ -278,3 +278,83 @@ def test_two_workers_reach_what_one_reaches():
     same(one, two, rtol=1e-4, atol=1e-6)
     assert shared.best_epoch == alone.best_epoch
     assert json.dumps(vars(shared))
+
+
+FIGURES = [0.1, 0.5, 0.4, 0.3, 0.6, 0.7, 0.2, 0.1, 0.3, 0.2]
+"""Stalls at pass 2, seen after pass 4; better at 5 and 6, passes 3 and 4 of the weights; stalls for good at 8."""
+
+
+def test_a_stalled_figure_divides_the_step_and_goes_on_from_the_best_weights():
+    config = TrainingConfig(epochs=20, patience=2, learning_rate=0.05, learning_rate_drops=1)
+    net, asked = build(Net, 1), []
+    task = Line(FIGURES)
+    figure_of = task.validate
+
+    def validate(module):
+        asked.append({name: value.clone() for name, value in module.state_dict().items()})
+        return figure_of(module)
+
+    task.validate = validate
+    report = train(net, task, config, CTX)
+    assert (report.epochs, report.best_epoch, report.best) == (8, 4, 0.7)
+    assert (report.dropped_after, report.stopped) == ([2], "patience")
+    same(net, _filled(asked[5]))
+
+    def moved(before, after):
+        return float((after["line.weight"] - before["line.weight"]).abs().max())
+
+    first, after_the_drop = moved(asked[0], asked[1]), moved(asked[1], asked[4])
+    assert after_the_drop < 0.6 * first, "a pass of smaller steps, from the weights of pass 2"
+
+
+def test_a_refit_takes_the_drops_of_its_search():
+    """Without validation the step falls after the passes given, as often as they are given."""
+
+    def weights(epochs, drops, rate=0.05):
+        net = build(Net, 1)
+        report = train(
+            net, Line(), TrainingConfig(epochs=epochs, learning_rate=rate, learning_rate_drops_after=drops), CTX,
+            validate=False,
+        )  # fmt: skip
+        assert report.dropped_after == [passes for passes in drops if passes < epochs]
+        return net
+
+    same(weights(2, (2, 2)), weights(2, ()))
+    same(weights(3, (0,)), weights(3, (), rate=0.0125))
+    same(weights(3, (0, 0)), weights(3, (), rate=0.003125))
+    assert not torch.equal(weights(3, (2,)).line.weight, weights(3, ()).line.weight)
+    assert not torch.equal(weights(3, (2, 2)).line.weight, weights(3, (2,)).line.weight)
+
+
+@pytest.mark.parametrize("crash_after", [3, 4, 5])
+def test_an_interrupted_fit_with_drops_resumes_to_the_same_result(tmp_path, crash_after):
+    config = TrainingConfig(epochs=20, patience=2, learning_rate=0.05, learning_rate_drops=1, average_passes=1.5)
+    whole = build(lambda: Net(0.3), 1)
+    report = train(whole, Line(FIGURES), config, CTX)
+
+    class Stopped(Exception):
+        pass
+
+    def crash(done, total):
+        if done == crash_after:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(
+            build(lambda: Net(0.3), 1), Line(FIGURES), config, FitContext(4, 1, crash),
+            checkpoint=Checkpoint(tmp_path, {"run": 1}),
+        )  # fmt: skip
+    second = build(lambda: Net(0.3), 99)
+    again = train(second, Line(FIGURES[crash_after:]), config, CTX, checkpoint=Checkpoint(tmp_path, {"run": 1}))
+    same(whole, second)
+    assert (again.best_epoch, again.dropped_after, again.history) == (
+        report.best_epoch,
+        report.dropped_after,
+        report.history,
+    )
+
+
+def _filled(state):
+    net = Net()
+    net.load_state_dict(state)
+    return net

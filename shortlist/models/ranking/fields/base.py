@@ -141,7 +141,10 @@ class FieldRanker(NetworkModel, Ranker):
         if c.refit and cut < len(label):
             self.report_ = {"search": vars(report)}
             self._double = None
-            again = self._train(x, label, None, ctx, "refit", report.best_epoch)
+            from shortlist.models.neural.trainer import refitting
+
+            with refitting(self, report):
+                again = self._train(x, label, None, ctx, "refit", report.best_epoch)
             self.report_ |= {"refit": vars(again)}
         else:
             self.report_ = {"search": vars(report)}
