@@ -38,7 +38,14 @@ def movies(ml_100k):
 @pytest.mark.real_data("ml-100k")
 @pytest.mark.parametrize(
     ("name", "least_hit_rate", "least_ndcg"),
-    [("sasrec", 0.175, 0.088), ("gru4rec", 0.165, 0.083), ("hstu", 0.157, 0.080), ("esasrec", 0.156, 0.080)],
+    [
+        ("sasrec", 0.175, 0.088),
+        ("gsasrec", 0.175, 0.088),
+        ("gru4rec", 0.165, 0.083),
+        ("hstu", 0.157, 0.080),
+        ("esasrec", 0.156, 0.080),
+        ("bert4rec", 0.150, 0.076),
+    ],
 )
 def test_networks_on_movielens_100k(movies, name, least_hit_rate, least_ndcg):
     hit_rate, ndcg = measured(name, movies, **settings("sequence-ml-100k", name))
