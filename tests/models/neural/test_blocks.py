@@ -12,7 +12,7 @@ from shortlist.models.neural.blocks.gru import Gru
 from shortlist.models.neural.blocks.hstu import Hstu
 from shortlist.models.neural.blocks.latent_think import LatentThink
 from shortlist.models.neural.blocks.ligr import Ligr
-from shortlist.models.neural.blocks.mamba import Mamba
+from shortlist.models.neural.blocks.mamba import Mamba, MambaLayer
 from shortlist.models.neural.blocks.mean_pool import LastAndMean, MeanPool
 from shortlist.models.neural.blocks.multi_interest import MultiInterest, label_aware
 from shortlist.models.neural.blocks.target_attention import TargetAttention
@@ -131,6 +131,53 @@ def test_hstu_weights_do_not_depend_on_how_long_the_rest_is():
     """Divided by the largest length: a prefix has the states it had inside the whole."""
     block, (x, mask, dt) = made("hstu"), sequence()
     torch.testing.assert_close(block(x, mask, dt)[:, :3], block(x[:, :3], mask[:, :3], dt[:, :3]), rtol=1e-5, atol=1e-6)
+
+
+def test_hstu_agrees_with_its_definition():
+    """The bias of places and time is added before the silu: added after it, it would weigh whatever the events say."""
+    block, (x, _, dt) = made("hstu"), sequence()
+    layer, seen = block.layers[0], torch.ones(7, 7).tril()
+    u, v, q, k = torch.nn.functional.silu(layer.uvqk(layer.norm_in(x))).chunk(4, dim=-1)
+    bias = layer.place(7) + layer.time(dt)
+    half, mixed, after = D // 2, [], []
+    for h in (slice(0, half), slice(half, D)):
+        logit = q[..., h] @ k[..., h].transpose(1, 2)
+        mixed.append((torch.nn.functional.silu(logit + bias) * seen / 9) @ v[..., h])
+        after.append(((torch.nn.functional.silu(logit) + bias) * seen / 9) @ v[..., h])
+    found = layer(x, seen.bool(), dt)
+    right, wrong = (x + layer.out(u * layer.norm_out(torch.cat(each, -1))) for each in (mixed, after))
+    torch.testing.assert_close(found, right, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(found, wrong, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["gru", "mamba"])
+def test_a_state_starts_anew_for_every_sequence(name):
+    """Whatever was read before it, in this batch or in the last one."""
+    block, (x, mask, dt) = made(name), sequence()
+    whole = block(x, mask, dt)
+    block(-x, mask, dt)
+    for b in range(3):
+        alone = block(x[b : b + 1], mask[b : b + 1], dt[b : b + 1])
+        torch.testing.assert_close(alone, whole[b : b + 1], rtol=1e-5, atol=1e-6)
+
+
+def test_mamba_agrees_with_its_recurrence():
+    """One event after another, in numbers of its own."""
+    torch.manual_seed(2)
+    layer, (x, _, _) = MambaLayer(D, state=3), sequence(5, 1)
+    h, gate = layer.into(x[0]).chunk(2, dim=-1)
+    read = torch.cat([torch.zeros(3, 2 * D), h])
+    h = torch.stack([(read[t : t + 4].T * layer.conv.weight[:, 0]).sum(1) + layer.conv.bias for t in range(5)])
+    h = torch.nn.functional.silu(h)
+    state, out = torch.zeros(2 * D, 3), []
+    for t in range(5):
+        low, b, c = layer.select(h[t]).split([1, 3, 3])
+        step = torch.nn.functional.softplus(layer.step(low))
+        decay = torch.exp(-step[:, None] * torch.arange(1, 4))
+        state = decay * state + (step * h[t])[:, None] * b
+        out.append(state @ c + layer.skip * h[t])
+    wanted = layer.out(torch.stack(out) * torch.nn.functional.silu(gate))
+    torch.testing.assert_close(layer(x)[0], wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_time_counts_where_the_block_reads_it():
