@@ -61,8 +61,13 @@ def fill(module: nn.Module, found: Mapping[str, Tensor], name: str) -> None:
     module.load_state_dict(found)
 
 
-def refuse_broken(module: nn.Module, owner: str) -> None:
+def refuse_broken(module: nn.Module, owner: str, when: str = "fit") -> None:
     """Refuse a network that training has ruined.
+
+    Args:
+        module: any.
+        owner: whose it is, for the error.
+        when: after what it is looked at, for the error.
 
     Raises:
         StageError: a weight is not finite; names it.
@@ -70,7 +75,7 @@ def refuse_broken(module: nn.Module, owner: str) -> None:
     for name, value in module.state_dict().items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise StageError(
-                f"Weight '{name}' of {owner} is not finite after fit.",
+                f"Weight '{name}' of {owner} is not finite after {when}.",
                 hint="Lower learning_rate or clip; check the data with: shortlist doctor",
             )
 

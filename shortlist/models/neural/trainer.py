@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, StageError
-from shortlist.models.neural.checkpoint import Checkpoint
+from shortlist.models.neural.checkpoint import Checkpoint, refuse_broken
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.optimiser import clip, make_optimisers
 from shortlist.models.neural.running_mean import RunningMean
@@ -134,7 +134,7 @@ def train(
         part: (rank, number) of this process among those that share each batch.
 
     Raises:
-        StageError: the loss is no number; the last checkpoint stays.
+        StageError: the loss, or a weight after a pass, is no number; the last checkpoint stays.
     """
     with settings(config, ctx):
         return _Run(module, task, config, ctx, epochs or config.epochs, validate, checkpoint, part).go()
@@ -181,6 +181,8 @@ class _Run:
             self._slow_down()
             loss = self._epoch(net, optimisers, scaler, epoch)
             self.seen += 1
+            # The last step of a pass may ruin what its own loss did not show; that must not become the checkpoint.
+            refuse_broken(module, "the network", f"epoch {epoch}; the last checkpoint is kept")
             report.epochs, report.core_seconds = epoch, spent + time.process_time() - began
             with nullcontext() if self.mean is None else self.mean.in_place():
                 better = self._judge(epoch, loss)

@@ -186,6 +186,26 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_p
     assert all(torch.isfinite(p).all() for p in kept.parameters())
 
 
+def test_a_last_step_that_ruins_the_weights_is_not_written_down(tmp_path):
+    """Its loss was a number and no later step of the pass would tell."""
+    checkpoint, task = Checkpoint(tmp_path, {}), Line()
+    whole, asked = task.loss, []
+
+    def steep(module, batch, generator):
+        loss, count = whole(module, batch, generator)
+        asked.append(count)
+        return (loss + 0.0 * torch.sqrt(0.0 * module.line.weight.sum()) if len(asked) == 8 else loss), count
+
+    task.loss = steep
+    with pytest.raises(StageError, match="of the network is not finite after epoch 2"):
+        train(build(Net, 1), task, TrainingConfig(epochs=5), CTX, checkpoint=checkpoint)
+    assert len(asked) == 8, "four steps a pass"
+    kept = build(Net, 1)
+    _, progress = checkpoint.read(kept, make_optimisers(kept, TrainingConfig()))
+    assert progress["epochs"] == 1
+    assert all(torch.isfinite(p).all() for p in kept.parameters())
+
+
 def test_a_budget_stops_after_the_pass_that_spends_it():
     report = train(build(Net, 1), Line(), TrainingConfig(epochs=500, max_core_seconds=1e-9), CTX)
     assert (report.epochs, report.stopped) == (1, "budget")
