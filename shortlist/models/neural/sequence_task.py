@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from shortlist.core.types import History, Ints
+from shortlist.models.history import distinct
 from shortlist.models.neural.batches import Sequences, buckets, windows
 from shortlist.models.neural.fields import FIRST, UNKNOWN
 from shortlist.models.neural.objectives.objective import Objective
@@ -54,7 +55,8 @@ class NextItem:
         with_time: whether the network gets the seconds between events.
         question: for validation, or None.
         every: whether long histories give several windows, or only their latest.
-        spare: whether the items of a window are no negatives for its events.
+        spare: whose items are no negatives for the events of a window: nobody's, those of the window, or those of the
+            whole history that it was cut from.
     """
 
     extra = 1
@@ -64,17 +66,23 @@ class NextItem:
 
     def __init__(
         self, history: History, objective: Objective, *, max_len: int, batch_size: int, with_time: bool = False,
-        question: Question | None = None, every: bool = True, spare: bool = False,
+        question: Question | None = None, every: bool = True, spare: Literal["nobody", "window", "history"] = "nobody",
     ) -> None:  # fmt: skip
         self.objective, self.max_len, self.batch_size, self.with_time = objective, max_len, batch_size, with_time
         self.sequences: Sequences = windows(history, max_len + self.extra, least=2, every=every)
         self.question, self.spare = question, spare
+        self.whole = distinct(history) if spare == "history" else None
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
         """Windows of like length together."""
         for rows in buckets(self.sequences.lengths, self.batch_size, rng):
             tokens, seconds = self.sequences.padded(rows)
-            yield self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
+            batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
+            if self.whole is not None:
+                whole = self.whole.take(self.sequences.owner[rows])
+                every = Sequences(whole.item, whole.at, whole.offsets, np.arange(len(rows)))
+                batch["had"] = torch.from_numpy(every.padded(np.arange(len(rows)))[0])
+            yield batch
 
     def batch(self, tokens: Tensor, seconds: Tensor) -> Batch:
         """Input and what follows it."""
@@ -85,7 +93,7 @@ class NextItem:
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Summed over all events that have a next one."""
-        return self._total(module, batch["tokens"], batch["targets"], batch.get("seconds"), generator)
+        return self._total(module, batch["tokens"], batch["targets"], batch.get("seconds"), generator, batch.get("had"))
 
     def validate(self, module: nn.Module) -> float | None:
         """Mean NDCG@10 of the events held back."""
@@ -125,17 +133,18 @@ class NextItem:
         return scores
 
     def _total(
-        self, module: nn.Module, tokens: Tensor, targets: Tensor, seconds: Tensor | None, generator: torch.Generator
-    ) -> tuple[Tensor, int]:
+        self, module: nn.Module, tokens: Tensor, targets: Tensor, seconds: Tensor | None, generator: torch.Generator,
+        had: Tensor | None = None,
+    ) -> tuple[Tensor, int]:  # fmt: skip
         net: Any = module
         # Items that only the validation part knows have a token but no class.
         targets = targets.masked_fill(targets >= FIRST + net.output.n_known, 0)
         query, goal = next_item(net(tokens, seconds), targets)
-        had = None
-        if self.spare:
+        row = None
+        if self.spare != "nobody":
             row = (targets >= FIRST).nonzero()[:, 0]
-            had = torch.cat([tokens, targets], dim=1)[row]
-        return self.objective.total(query, goal, net.output, generator, bias=net.bias, had=had), len(goal)
+            had = torch.cat([tokens, targets], dim=1) if had is None else had
+        return self.objective.total(query, goal, net.output, generator, bias=net.bias, had=had, row=row), len(goal)
 
 
 class HiddenItem(NextItem):

@@ -112,6 +112,8 @@ class SequenceModel(HistoryModel):
     """Settings small enough for the contract checks, which fit dozens of times."""
     uses_time: ClassVar[bool] = False
     """Whether the block reads the seconds between events."""
+    spares: ClassVar[Literal["window", "history"]] = "window"
+    """What is no negative with `negatives_outside_history`: items of the window, or of the user's whole history."""
     kind_of_task: ClassVar[type[NextItem]] = NextItem
     """What is trained, and what is appended to a history to ask."""
 
@@ -135,7 +137,7 @@ class SequenceModel(HistoryModel):
             with_time=self.with_time_,
             question=question,
             every=c.windows == "all",
-            spare=c.negatives_outside_history,
+            spare=self.spares if c.negatives_outside_history else "nobody",
         )
 
     def objective(self, history: History) -> Objective:

@@ -30,7 +30,7 @@ class Config(SequenceConfig):
     negatives: int = Field(default=64, ge=1)
     """Negatives per step, shared by the batch."""
     negatives_outside_history: bool = True
-    """Items of the window are no negatives for it."""
+    """Whether items of the user's whole history are no negatives, also those that no window shows together."""
     positions: Literal["end", "start", "none"] = "none"
     """Only the latest event has a place."""
     tied: bool = False
@@ -41,6 +41,7 @@ class Fpmc(SequenceModel):
     """Latest event and mean of all. Learned: see `SequenceModel`."""
 
     Config: ClassVar[type[ModelConfig]] = Config
+    spares: ClassVar[Literal["window", "history"]] = "history"
 
     def block(self) -> nn.Module:
         """Two matrices."""

@@ -90,7 +90,7 @@ class Cuts(NextItem):
         if len(goal) == 0:
             return batch["tokens"].sum() * 0.0, 0
         query = label_aware(net(tokens), net.output(goal), power=self.power)
-        had = tokens if self.spare else None
+        had = None if self.spare == "nobody" else tokens
         return self.objective.total(query, goal, net.output, generator, bias=net.bias, had=had), len(goal)
 
     def ask_scores(self, net: Any, tokens: Tensor, at: Tensor | None, classes: Tensor, rows: Any) -> Tensor:

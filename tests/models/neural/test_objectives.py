@@ -205,6 +205,9 @@ def test_hard_negatives_are_the_ranks_after_the_margin_without_target_and_histor
     pools = {tuple((row + 2).tolist()) for row in sampler.pools}
     # Row 0 may have 2 5 6 7 from the best on and skips 2; row 1 ranks the other way round, 7 6 5 4 3, and skips 7.
     assert pools == {(5, 6), (6, 5)}
+    of_sequences, row = had.flip(0), torch.tensor([1, 0])
+    sampler.mine(torch.tensor([[1.0], [-1.0]]), target, lambda: table, generator(), had=of_sequences, row=row)
+    assert {tuple((each + 2).tolist()) for each in sampler.pools} == pools
     sampler.mine(torch.tensor([[1.0]]), target[:1], lambda: table, generator(), bias=torch.tensor([0.0, 0, 0, 0, 0, 9]))
     assert (sampler.pools + 2).tolist() == [[2, 4]], "a bias belongs to the rank"
 
@@ -315,7 +318,11 @@ def test_accidental_hits_are_masked_once_for_all_losses():
     goal, ids = torch.tensor([2, 3]), torch.tensor([3, 4, 2])
     assert accidental(goal, ids).tolist() == [[False, False, True], [True, False, False]]
     had = torch.tensor([[4, 0], [0, 0]])
-    assert accidental(goal, ids, had).tolist() == [[False, True, True], [True, False, False]]
+    expected = [[False, True, True], [True, False, False]]
+    assert accidental(goal, ids, had).tolist() == expected
+    of_sequences, row = had.flip(0), torch.tensor([1, 0])
+    assert accidental(goal, ids, of_sequences, row).tolist() == expected
+    assert accidental(goal, ids.expand(2, -1), of_sequences, row).tolist() == expected
     items = ItemEncoder(3, 4)
     query = torch.randn(2, 4)
 

@@ -12,6 +12,10 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, BundleMismatch, SchemaMismatch
 from shortlist.core.types import Candidates, History, Requests
 from shortlist.data.dataset import Dataset
+from shortlist.models.neural.objectives import objective
+from shortlist.models.neural.objectives.objective import accidental
+from shortlist.models.sequential.bert4rec import Bert4Rec
+from shortlist.models.sequential.fpmc import Fpmc
 from shortlist.models.sequential.gru4rec import Gru4Rec
 from shortlist.models.sequential.sasrec import SasRec
 from shortlist.testing.worlds import planted_cycle, requests_for, small_log
@@ -146,6 +150,35 @@ def test_bad_settings_are_named():
         SasRec(loss="hinge")
     with pytest.raises(BadConfig, match="log Q"):
         SasRec(loss="bce", negative_sampling="in_batch", **TINY).fit(small_log(), CTX)
+
+
+def test_fpmc_draws_no_negative_from_the_whole_history(monkeypatch):
+    """Also not what the user had outside the window that is read."""
+    model, data = Fpmc(**{**TINY, "max_len": 3, "validation_users": 0}).fit(small_log(), CTX), small_log()
+    past = model._tokens(data.sequences)
+    task, masked = model.task(past, None), []
+    monkeypatch.setattr(
+        objective, "accidental", lambda *given: masked.append((given, accidental(*given))) or masked[-1][1]
+    )
+    batch = next(iter(task.batches(1, np.random.default_rng(0))))
+    task.loss(model.module_, batch, torch.Generator().manual_seed(0))
+    [((target, ids, had, row), hit)] = masked
+    histories = [set(past.one(u).tolist()) for u in range(data.n_users)]
+    outside = 0
+    for n in range(len(target)):
+        window = {*batch["tokens"][row[n]].tolist(), *batch["targets"][row[n]].tolist()} - {0}
+        [whole] = [each for each in histories if each == set(had[row[n]].tolist()) - {0}]
+        assert window < whole
+        assert hit[n].tolist() == [token in whole for token in ids.tolist()]
+        outside += sum(token in whole - window for token in ids.tolist())
+    assert outside > 100, "windows show a part of what must not be drawn"
+
+
+def test_bert4rec_learns_how_often_items_are_wanted_beside_what_they_are_like():
+    """The bias of the output, which is not in the vectors."""
+    model = Bert4Rec(**TINY).fit(small_log(), CTX)
+    assert model.item_factors_.shape[1] == TINY["factors"] + 1
+    assert model.item_factors_[model.known_, -1].any()
 
 
 @pytest.mark.parametrize("loss", ["ce", "sampled_ce", "bce", "gbce", "bpr", "bpr_max", "ccl", "infonce"])

@@ -184,6 +184,7 @@ class Hard:
         *,
         bias: Tensor | None = None,
         had: Tensor | None = None,
+        row: Tensor | None = None,
     ) -> None:
         """Rank all items for at most `k` rows of the batch.
 
@@ -193,7 +194,8 @@ class Hard:
             table: gives float[n_items, D], vectors of tokens 2...
             generator: picks the rows.
             bias: float[n_items] or None.
-            had: int64[N, H], tokens of each row that are no negatives for it (0 = none).
+            had: int64[N, H], tokens of each row that are no negatives for it (0 = none); int64[S, H] with `row`.
+            row: int64[N], the sequence of each row, or None.
         """
         if self.vectors is None or self.age >= self.refresh:
             self.vectors, self.age = table().detach().clone(), 0
@@ -203,7 +205,7 @@ class Hard:
         if bias is not None:
             scores = scores + bias
         own = target[rows].unsqueeze(1)
-        barred = own if had is None else torch.cat([own, had[rows]], dim=1)
+        barred = own if had is None else torch.cat([own, had[rows if row is None else row[rows]]], dim=1)
         place = barred - FIRST
         inside = (place >= 0) & (place < self.n_items)
         # Whatever has no class is written into a column beside the classes, which is cut off again.

@@ -80,6 +80,7 @@ class Objective:
         *,
         bias: Tensor | None = None,
         had: Tensor | None = None,
+        row: Tensor | None = None,
     ) -> Tensor:
         """Loss summed over N rows.
 
@@ -89,7 +90,9 @@ class Objective:
             items: gives vectors of tokens.
             generator: source of negatives.
             bias: float[n_tokens], added to each item's logit, or None.
-            had: int64[N, H], tokens of each row that are no negatives for it either (0 = none).
+            had: int64[N, H], tokens of each row that are no negatives for it either (0 = none); int64[S, H] of S
+                sequences with `row`.
+            row: int64[N], the sequence of each row.
         """
         query = self._scaled(query) / self.temperature
         own = None if bias is None else bias[FIRST : FIRST + self.n_items]
@@ -97,7 +100,7 @@ class Objective:
             return full_ce(query, self._scaled(items.known_table()), target - FIRST, own)
         if isinstance(self.negatives, Hard):
             table = partial(self._at_rest, items)
-            self.negatives.mine(query, target, table, generator, bias=own, had=had)
+            self.negatives.mine(query, target, table, generator, bias=own, had=had, row=row)
         drawn = self.negatives.draw(target, generator)
         positive = (query * self._scaled(items(target))).sum(1)
         vectors = self._scaled(items(drawn.ids))
@@ -106,7 +109,7 @@ class Objective:
             positive, negative = positive + bias[target], negative + bias[drawn.ids]
         if self.prior:
             positive, negative = positive + self.prior, negative + self.prior
-        negative = negative.masked_fill(accidental(target, drawn.ids, had), -torch.inf)
+        negative = negative.masked_fill(accidental(target, drawn.ids, had, row), -torch.inf)
         log_q = drawn.log_q if self.corrects else None
         options = {"n_items": self.n_items, "log_q": log_q, **self.options}
         # Sums over hundreds of negatives pass the largest number of half precision.
@@ -129,23 +132,28 @@ class Objective:
         return nn.functional.normalize(vectors, dim=-1) if self.normalise else vectors
 
 
-def accidental(target: Tensor, ids: Tensor, had: Tensor | None = None) -> Tensor:
+def accidental(target: Tensor, ids: Tensor, had: Tensor | None = None, row: Tensor | None = None) -> Tensor:
     """bool[N, K], negatives that are no negatives: the row's own target, or an item it had.
 
     Args:
         target: int64[N].
         ids: int64[K] or int64[N, K].
-        had: int64[N, H] or None.
+        had: int64[N, H], or int64[S, H] where `row` int64[N] tells the sequence of each row, or None.
+        row: see above.
     """
     if ids.dim() == 2:
         hit = ids == target.unsqueeze(1)
-        return hit if had is None else hit | (ids.unsqueeze(2) == had.unsqueeze(1)).any(dim=2)
+        if had is None:
+            return hit
+        own = had if row is None else had[row]
+        return hit | (ids.unsqueeze(2) == own.unsqueeze(1)).any(dim=2)
     hit = ids.unsqueeze(0) == target.unsqueeze(1)
     if had is None:
         return hit
-    # Marking each row's items among the distinct ids takes N*(H + K) steps; comparing all pairs would take N*H*K.
+    # Marking a sequence's items among the distinct ids takes S*(H + K) steps; comparing all pairs would take N*H*K.
     distinct, place = torch.unique(ids, return_inverse=True)
     at = torch.searchsorted(distinct, had).clamp(max=len(distinct) - 1)
-    mine = torch.zeros(len(target), len(distinct) + 1, dtype=torch.bool, device=ids.device)
+    mine = torch.zeros(len(had), len(distinct) + 1, dtype=torch.bool, device=ids.device)
     mine.scatter_(1, torch.where(distinct[at] == had, at, len(distinct)), True)
-    return hit | mine[:, place]
+    spared = mine[:, place]
+    return hit | (spared if row is None else spared[row])
