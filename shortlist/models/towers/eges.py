@@ -32,7 +32,7 @@ from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
 from shortlist.models.neural.objectives.losses import bce
 from shortlist.models.neural.objectives.negatives import Popularity
 from shortlist.models.neural.objectives.objective import accidental
-from shortlist.models.neural.trainer import Batch, build, train
+from shortlist.models.neural.trainer import Batch, build, checkpoint_for, train
 from shortlist.models.retrieval._skipgram import SkipGramModel
 from shortlist.models.retrieval._start import natural_order
 from shortlist.models.retrieval.deepwalk import _walk, transitions
@@ -149,7 +149,8 @@ class Eges(SkipGramModel):
         task = Pairs(offsets, walked + FIRST, counts, c)
         net: Any = build(lambda: MixedVectors(self._items(data, order, token, n_known), n_known), ctx.seed)
         if len(task.centre):
-            train(net, task, c, ctx, validate=False)
+            run = {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
+            train(net, task, c, ctx, validate=False, checkpoint=checkpoint_for(c, "walks", run))
         with torch.inference_mode():
             vectors = net.eval().items.table()
             unit: Array = nn.functional.normalize(vectors, dim=1).numpy()

@@ -1,6 +1,7 @@
 """What every tower must do; the general contract is checked from the registry."""
 
 import math
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -38,9 +39,11 @@ TINY = {"epochs": 2, "factors": 8, "max_len": 8, "validate_every": 2}
 each_tower = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
 
-def fitted(row, **settings):
+@cache
+def fitted(row):
+    """A small fit for all tests that only ask."""
     kind = registry.load(row.name, "retriever")
-    return kind(**{**checked_settings(kind), **settings}).fit(small_log(), CTX)
+    return kind(**checked_settings(kind)).fit(small_log(), CTX)
 
 
 def two_worlds():
@@ -174,6 +177,10 @@ def test_youtube_dnn_is_asked_with_age_zero_and_learns_with_the_age_of_the_targe
     block = AgedMean(4, (6,), 0.0).eval()
     x, mask = torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool)
     torch.testing.assert_close(block(x, mask, None), block(x, mask, torch.zeros(2, 3)))
+    later = torch.cat([x[:, :2], -5 * x[:, 2:]], dim=1)
+    torch.testing.assert_close(
+        block(later, mask, None)[:, :2], block(x, mask, None)[:, :2], msg="what follows is not read"
+    )
     assert not torch.allclose(block(x, mask, None), block(x, mask, torch.full((2, 3), 9e6)))
     model = YoutubeDnn(validation_users=0, **TINY).fit(small_log(), CTX)
     past = model._tokens(small_log().sequences)
