@@ -59,7 +59,7 @@ def labels(name, label):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory, quick_exports):
     """(torch's, served) by registry name, fitted and exported once."""
     kept = {}
 

@@ -129,7 +129,7 @@ def without_torch(program, *arguments):
 
 
 @pytest.fixture(scope="module")
-def data():
+def data(quick_exports):
     rng = np.random.default_rng(0)
     n, users, items = 1200, [f"u{i}" for i in range(30)], [f"i{i}" for i in range(40)]
     user = rng.integers(0, 30, n)

@@ -56,7 +56,7 @@ def world(requests, shown, seed, longest=14):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory, quick_exports):
     """(torch's, served) by registry name, fitted and exported once."""
     kept = {}
 
