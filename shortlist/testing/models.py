@@ -4,7 +4,8 @@
 and raise AssertionError when a promise breaks. A model that cannot keep one says so in its class attribute
 `contract_exceptions = {"check_name": "reason"}`; the reasons are printed and counted, and the count may only shrink. A
 model whose fit takes seconds at its defaults may name smaller settings for the checks in its class attribute
-`contract_settings`; `checked_settings` reads it.
+`contract_settings`; `checked_settings` reads it. Checks that only ask share one fit where they are given the very same
+factory, so hand one factory to all checks of a model; a new one for every check is fitted for every check.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -38,9 +40,20 @@ def checked_settings(kind: type) -> dict[str, Any]:
     return dict(getattr(kind, "contract_settings", {}))
 
 
-def _blocks(make: Make, data: Dataset | None = None) -> tuple[Any, Dataset, Requests]:
-    data = small_log() if data is None else data
+def _blocks(make: Make) -> tuple[Any, Dataset, Requests]:
+    data = small_log()
     return make().fit(data, CTX), data, requests_for(data)
+
+
+_RETRIEVERS: WeakKeyDictionary[Make, tuple[Any, Dataset, Requests]] = WeakKeyDictionary()
+_RANKERS: WeakKeyDictionary[Make, tuple[Any, Requests, Candidates]] = WeakKeyDictionary()
+
+
+def _asked(make: Make) -> tuple[Any, Dataset, Requests]:
+    """What `_blocks` gives, fitted once per factory: for checks that ask and change nothing."""
+    if make not in _RETRIEVERS:
+        _RETRIEVERS[make] = _blocks(make)
+    return _RETRIEVERS[make]
 
 
 def _raised(kind: type[ShortlistError], ask: Callable[[], Any]) -> ShortlistError:
@@ -80,7 +93,7 @@ def refuses_an_empty_log(make: Make) -> None:
 
 def hits_are_well_formed(make: Make) -> None:
     """Sorted, unique within a request, in range, finite, at most k."""
-    model, data, requests = _blocks(make)
+    model, data, requests = _asked(make)
     hits = model.retrieve(requests, 7)
     assert len(hits), "no hits at all"
     assert (np.diff(hits.row) >= 0).all()
@@ -95,7 +108,7 @@ def hits_are_well_formed(make: Make) -> None:
 
 def what_is_excluded_never_comes_back(make: Make) -> None:
     """A catalogue model that leaves items out while searching gives the list that dropping them afterwards gives."""
-    model, data, requests = _blocks(make)
+    model, data, requests = _asked(make)
     if not isinstance(model, CatalogueModel):
         return
     everything = _by_request(model.retrieve(requests, data.n_items), len(requests))
@@ -111,7 +124,7 @@ def what_is_excluded_never_comes_back(make: Make) -> None:
 
 def unknown_users_and_items_never_raise(make: Make) -> None:
     """A user nobody knows, an item newer than the fit and an empty history give an answer or none, never an error."""
-    model, data, _ = _blocks(make)
+    model, data, _ = _asked(make)
     history = History.of([[], [data.n_items + 5], [0, data.n_items + 5, -1, 1], [0, 1]])
     requests = Requests.of([-1, data.n_users + 9, 0, -1], now=requests_for(data).now[0], history=history)
     hits = model.retrieve(requests, 5)
@@ -124,7 +137,7 @@ def unknown_users_and_items_never_raise(make: Make) -> None:
 
 def one_equals_many(make: Make) -> None:
     """A request alone gets exactly the list it gets inside a batch."""
-    model, _, requests = _blocks(make)
+    model, _, requests = _asked(make)
     batch = _by_request(model.retrieve(requests, 10), len(requests))
     for b in range(0, len(requests), 7):
         alone = _by_request(model.retrieve(requests.take(np.array([b])), 10), 1)[0]
@@ -133,7 +146,7 @@ def one_equals_many(make: Make) -> None:
 
 def scoring_rows_agrees_with_retrieval(make: Make) -> None:
     """`score` of retrieved rows equals their retrieval score, and scores nothing for items it does not know."""
-    model, data, requests = _blocks(make)
+    model, data, requests = _asked(make)
     hits = model.retrieve(requests, 5)
     scores = model.score(requests, Candidates(hits.row, hits.item, len(requests)))
     assert scores.shape == (len(hits), len(model.tasks))
@@ -144,29 +157,27 @@ def scoring_rows_agrees_with_retrieval(make: Make) -> None:
 
 def empty_candidates_give_empty_scores(make: Make) -> None:
     """No rows in, no rows out."""
-    model, _, requests = _blocks(make)
+    model, _, requests = _asked(make)
     nothing = Candidates(np.empty(0, np.int32), np.empty(0, np.int64), len(requests))
     assert model.score(requests, nothing).shape == (0, len(model.tasks))
 
 
 def refit_forgets(make: Make) -> None:
     """A second fit gives what a fresh model gives."""
-    first, second = small_log(seed=1), small_log(seed=2)
-    model = make().fit(first, CTX).fit(second, CTX)
-    fresh = make().fit(second, CTX)
-    requests = requests_for(second)
+    fresh, data, requests = _asked(make)
+    model = make().fit(small_log(seed=1), CTX).fit(data, CTX)
     assert _by_request(model.retrieve(requests, 8), 40) == _by_request(fresh.retrieve(requests, 8), 40)
 
 
 def same_seed_same_answer(make: Make) -> None:
     """Two fits with one seed agree exactly."""
-    (one, _, requests), (two, _, _) = _blocks(make), _blocks(make)
+    (one, _, requests), (two, _, _) = _asked(make), _blocks(make)
     assert _by_request(one.retrieve(requests, 8), 40) == _by_request(two.retrieve(requests, 8), 40)
 
 
 def save_and_load_keep_the_answer(make: Make) -> None:
     """A loaded model answers exactly like the saved one, and its files hold no objects."""
-    model, _, requests = _blocks(make)
+    model, _, requests = _asked(make)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         names = {path.suffix for path in Path(folder).rglob("*") if path.is_file()}
@@ -178,7 +189,7 @@ def save_and_load_keep_the_answer(make: Make) -> None:
 
 def relabelling_items_relabels_answers(make: Make) -> None:
     """Item numbers carry no meaning: permuting them permutes the scores."""
-    model, data, requests = _blocks(make)
+    model, data, requests = _asked(make)
     shuffle = np.random.default_rng(5).permutation(data.n_items)
     events = replace(data.interactions, item=shuffle[data.interactions.item])
     ids = [""] * data.n_items
@@ -414,15 +425,26 @@ def _ranker(make: Make) -> tuple[Any, Requests, Candidates]:
     columns = _with_scenario(columns, made)
     labels = funnel_labels(columns, label, made.tasks)
     model = made.fit_rows(columns, labels, group, CTX, shown=shown_at_random(group))
+    return model, *_questions(made)
+
+
+def _questions(made: Any) -> tuple[Requests, Candidates]:
+    """Twenty requests with candidates that no fit has seen."""
     fresh, _, rows = ranking_rows(n_requests=20, seed=9)
-    fresh = _with_scenario(fresh, made)
     shown = shown_at_random(rows, seed=9)
-    return model, shown.requests, Candidates(rows.astype(np.int32), shown.item, 20, fresh)
+    return shown.requests, Candidates(rows.astype(np.int32), shown.item, 20, _with_scenario(fresh, made))
+
+
+def _asked_ranker(make: Make) -> tuple[Any, Requests, Candidates]:
+    """What `_ranker` gives, fitted once per factory: for checks that ask and change nothing."""
+    if make not in _RANKERS:
+        _RANKERS[make] = _ranker(make)
+    return _RANKERS[make]
 
 
 def ranker_finds_the_cause(make: Make) -> None:
     """The cause outweighs the noise, and scores order clicks better than chance."""
-    model, requests, table = _ranker(make)
+    model, requests, table = _asked_ranker(make)
     weights = model.importance()
     assert abs(weights["match"]) > abs(weights["popularity"]) > abs(weights["noise"])
     score = model.score(requests, table)[:, 0]
@@ -431,7 +453,7 @@ def ranker_finds_the_cause(make: Make) -> None:
 
 def ranker_has_a_column_per_task(make: Make) -> None:
     """One score per row and task, finite, and not the same for all rows; of no rows as well."""
-    model, requests, table = _ranker(make)
+    model, requests, table = _asked_ranker(make)
     score = model.score(requests, table)
     assert score.shape == (len(table), len(model.tasks))
     assert np.isfinite(score).all()
@@ -442,7 +464,7 @@ def ranker_has_a_column_per_task(make: Make) -> None:
 
 def ranker_one_equals_many(make: Make) -> None:
     """A row scored alone gets exactly the scores it gets in a batch."""
-    model, requests, table = _ranker(make)
+    model, requests, table = _asked_ranker(make)
     whole = model.score(requests, table)
     alone = model.score(requests.take(np.array([4])), table.one(4))
     assert alone.tolist() == whole[table.row == 4].tolist()
@@ -450,7 +472,7 @@ def ranker_one_equals_many(make: Make) -> None:
 
 def ranker_saves_and_loads(make: Make) -> None:
     """A loaded ranker scores exactly like the saved one."""
-    model, requests, table = _ranker(make)
+    model, requests, table = _asked_ranker(make)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         again = type(model).load(Path(folder))
@@ -459,14 +481,14 @@ def ranker_saves_and_loads(make: Make) -> None:
 
 def ranker_names_a_missing_column(make: Make) -> None:
     """A column it was trained on and does not get is an error that names it."""
-    model, requests, table = _ranker(make)
+    model, requests, table = _asked_ranker(make)
     short = Candidates(table.row, table.item, 20, {"match": table.cols["match"]})
     assert "popularity" in str(_raised(ShortlistError, lambda: model.score(requests, short)))
 
 
 def ranker_same_seed_same_scores(make: Make) -> None:
     """Two fits with one seed agree exactly."""
-    one, requests, table = _ranker(make)
+    one, requests, table = _asked_ranker(make)
     two, _, _ = _ranker(make)
     assert one.score(requests, table).tolist() == two.score(requests, table).tolist()
 
@@ -479,16 +501,13 @@ def ranker_is_calibrated_where_asked(make: Make) -> None:
     columns = _with_scenario(columns, model)
     model.set_params(calibration="platt", calibration_share=0.5)
     model.fit_rows(columns, funnel_labels(columns, label, model.tasks), group, CTX, shown=shown)
-    fresh, _, rows = ranking_rows(n_requests=20, seed=9)
-    fresh = _with_scenario(fresh, model)
-    asked = shown_at_random(rows, seed=9)
-    table = Candidates(rows.astype(np.int32), asked.item, 20, fresh)
-    found = model.score(asked.requests, table)[:, 0]
+    requests, table = _questions(model)
+    found = model.score(requests, table)[:, 0]
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
-        assert type(model).load(Path(folder)).score(asked.requests, table)[:, 0].tolist() == found.tolist()
+        assert type(model).load(Path(folder)).score(requests, table)[:, 0].tolist() == found.tolist()
     del model.calibration_
-    before = model.score(asked.requests, table)[:, 0]
+    before = model.score(requests, table)[:, 0]
     assert ((found >= 0) & (found <= 1)).all()
     assert found.tolist() != before.tolist()
     assert np.diff(found[np.argsort(before, kind="stable")]).min() >= 0
@@ -496,8 +515,8 @@ def ranker_is_calibrated_where_asked(make: Make) -> None:
 
 def ranker_refuses_before_fit(make: Make) -> None:
     """Raises NotFitted."""
-    _, requests, table = _ranker(make)
-    _raised(NotFitted, lambda: make().score(requests, table))
+    made = make()
+    _raised(NotFitted, lambda: made.score(*_questions(made)))
 
 
 RANKER_CHECKS: Mapping[str, Check] = {

@@ -1,5 +1,7 @@
 """Every retriever and ranker of the registry against every contract check."""
 
+from functools import lru_cache
+
 import pytest
 
 from shortlist.core import registry
@@ -17,18 +19,26 @@ def _load(row):
         pytest.skip(str(error))
 
 
-def _run(check_name, checks, model_class, **config):
-    excuse = getattr(model_class, "contract_exceptions", {}).get(check_name)
+@lru_cache(maxsize=1)
+def _factory(row):
+    """The one factory of a model, so that its checks, which run one after the other, share a fit."""
+    model_class = _load(row)
+    config = {"columns": COLUMNS} if row.kind == "ranker" else {}
+    config |= checked_settings(model_class)
+    return lambda: model_class(**config)
+
+
+def _run(check_name, checks, row):
+    excuse = getattr(_load(row), "contract_exceptions", {}).get(check_name)
     if excuse:
         pytest.skip(f"excused: {excuse}")
-    checks[check_name](lambda: model_class(**config))
+    checks[check_name](_factory(row))
 
 
 @pytest.mark.parametrize("check", MODEL_CHECKS)
 @pytest.mark.parametrize("row", registry.rows("retriever"), ids=lambda row: row.name)
 def test_retriever(row, check):
-    model_class = _load(row)
-    _run(check, MODEL_CHECKS, model_class, **checked_settings(model_class))
+    _run(check, MODEL_CHECKS, row)
 
 
 def _learns_on(row):
@@ -42,14 +52,13 @@ def _learns_on(row):
 @pytest.mark.parametrize("check", UPDATE_CHECKS)
 @pytest.mark.parametrize("row", list(filter(_learns_on, registry.rows("retriever"))), ids=lambda row: row.name)
 def test_model_that_learns_from_single_events(row, check):
-    _run(check, UPDATE_CHECKS, _load(row))
+    _run(check, UPDATE_CHECKS, row)
 
 
 @pytest.mark.parametrize("check", RANKER_CHECKS)
 @pytest.mark.parametrize("row", registry.rows("ranker"), ids=lambda row: row.name)
 def test_ranker(row, check):
-    model_class = _load(row)
-    _run(check, RANKER_CHECKS, model_class, **{"columns": COLUMNS, **checked_settings(model_class)})
+    _run(check, RANKER_CHECKS, row)
 
 
 def test_excuses_are_few_and_name_real_checks():
