@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -55,6 +56,12 @@ def fitted(kind, n=600, **settings):
     return kind(**{**SMALL, **settings}).fit_rows(columns, label, np.arange(n), CTX, shown=shown)
 
 
+@cache
+def small_fit(name):
+    """A small fit for all tests that only ask."""
+    return fitted(registry.load(name, "ranker"), n=300, epochs=2)
+
+
 def score(model, columns, shown):
     table = Candidates(shown.row.astype(np.int32), shown.item, len(shown.requests), columns)
     return model.score(shown.requests, table)[:, 0]
@@ -94,7 +101,7 @@ def test_what_was_done_before_tells_what_is_clicked(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_has_its_score_in_any_company(name):
     """Beside shorter and longer pasts, unknown items, missing numbers, and across blocks; to the last bit."""
-    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    model = small_fit(name)
     columns, _, shown = world(200, seed=1)
     columns["noise"][:3] = [np.nan, 1e300, -np.inf]
     shown.item[3:6] = [-1, ITEMS + 7, 10**9]
@@ -137,7 +144,7 @@ def test_candidates_share_the_work_on_their_past_and_score_as_rows_do(name, monk
     monkeypatch.setattr(
         BehaviourNet, "once", lambda net, columns: seen.append(len(columns[PAST])) or original(net, columns)
     )
-    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    model = small_fit(name)
     columns, shown = lists()
     seen.clear()
     found = score(model, columns, shown)
@@ -149,7 +156,7 @@ def test_candidates_share_the_work_on_their_past_and_score_as_rows_do(name, monk
 @pytest.mark.parametrize("name", NAMES)
 def test_a_candidate_has_its_score_in_any_company(name):
     """Alone, with the others of its request, and in a list longer than goes through at once; to the last bit."""
-    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    model = small_fit(name)
     columns, shown = lists()
     whole = score(model, columns, shown)
     for at in (0, 3, 20, 60, 100):
@@ -177,7 +184,7 @@ def test_requests_go_together_with_their_like():
 @pytest.mark.parametrize("name", NAMES)
 def test_pasts_are_cut_to_the_latest_and_hold_known_items_only(name):
     """No event beyond the cut, and none of an item without a vector, changes a score; one within the cut does."""
-    model = fitted(registry.load(name, "ranker"), n=300, epochs=2)
+    model = small_fit(name)
     columns, _, shown = world(100, seed=1, longest=12)
     plain, lengths = score(model, columns, shown), shown.requests.history.lengths
     history = shown.requests.history
@@ -279,10 +286,10 @@ def test_sim_reads_of_a_long_past_what_shares_the_candidates_label():
     settings = {**SMALL, "max_len": 40, "recent": 2, "found": 3, "epochs": 2}
     model = Sim(**settings).fit_rows(columns, label, np.arange(200), CTX, shown=shown)
     net = model.module_.reader.parts[1]
-    asked = Shown(Requests.of([-1], now=NOW), np.array([0]), np.array([0]))
+    nobody = Shown(Requests.of([-1], now=NOW), np.array([0]), np.array([0]))
 
     def found(first):
-        told = with_history(asked, History.of([[first] + [1] * 20], [list(NOW - 100.0 + np.arange(21))]))
+        told = with_history(nobody, History.of([[first] + [1] * 20], [list(NOW - 100.0 + np.arange(21))]))
         encoded = model._encoded(model._vocabularies(), _rows(model, {"noise": np.zeros(1)}, told))
         past = model.module_.past({name: values[np.array([0])] for name, values in encoded.items()})
         return net.search(past, None).mask.sum().item()
