@@ -45,7 +45,7 @@ class Config(TrainingConfig):
     factors: int = Field(default=64, ge=1)
     """Length of the vectors, D."""
     layers: int = Field(default=2, ge=1, le=8)
-    """Steps along the graph."""
+    """Steps along the graph. One is better on small dense catalogues, where two reach everything from everywhere."""
     read_share: float = Field(default=0.5, gt=0, lt=1)
     """Share of a user's items that is read in a step; the rest is to be found."""
     loss: Literal["softmax", "bpr"] = "softmax"

@@ -2,7 +2,8 @@
 
 The history, scaled to length 1 and with half of it hidden in training, passes through a narrow Gaussian layer and comes
 back as chances of all items. The weight of the prior grows slowly up to a cap far below 1; answers use the mean of the
-Gaussian. The last layer's rows are the item vectors, so a score is a product like that of any tower.
+Gaussian. The last layer's rows are the item vectors, so a score is a product like that of any tower. On small data the
+weights of one step are mostly noise: `average_passes=4` with `learning_rate=0.003` trains in half the passes, steadily.
 
 Paper: Liang, Krishnan, Hoffman, Jebara, "Variational Autoencoders for Collaborative Filtering", WWW 2018.
 Cost: 4*M*hidden flops per user and epoch; memory 8*M*hidden bytes.
