@@ -107,6 +107,21 @@ ROWS = (
             Goal("mlp_shared", 0.47, 0.26, "ms", at_most=True, about="50 inputs, the user half shared"),
         ),
     ),
+    Row(
+        "one pass of SASRec d=64, 2 layers, 50 events, MovieLens 1M and Beauty, at equal or better NDCG",
+        "3x",
+        "3x",
+        (
+            Goal("sequence_rectools", 3, 3, about="RecTools, NDCG on MovieLens 100K"),
+            Goal("sequence_recbole", 3, 3, about="RecBole, speed alone"),
+        ),
+    ),
+    Row(
+        "a history of 50 events encoded by a graph and 10 of 1 M items found, one thread",
+        "3 ms",
+        "3 ms",
+        (Goal("encode_and_search", 3.0, 3.0, "ms", at_most=True),),
+    ),
     Row("training memory vs implicit", "<= 1.2x", "<= 1.0x", (Goal("training_memory", 1.2, 1.0, at_most=True),)),
 )
 

@@ -29,6 +29,11 @@ def of_scores(scores: np.ndarray, parts: Split) -> float:
     return float(np.where(rank <= K, 1 / np.log2(rank + 1.0), 0.0).mean())
 
 
+def of_lists(lists: np.ndarray, parts: Split) -> float:
+    """NDCG@10 of a peer's lists, int64[B, K] of our item numbers, -1 where a list ends; by the same evaluator."""
+    return evaluate(lists.astype(np.int64), parts, k=K, metrics=("ndcg",), intervals=0).metrics[f"ndcg@{K}"]
+
+
 def as_good(ours: float, theirs: float) -> dict[str, list[float]]:
     """The figures of both. Raises: AssertionError if ours is worse by more than one in a hundred."""
     assert ours >= WORSE * theirs, f"NDCG@{K} {ours:.4f}, the peer's {theirs:.4f}"
