@@ -96,7 +96,8 @@ from recbole.utils import init_seed
 
 def prepare(given):
     torch.set_num_threads(given["threads"])
-    os.chdir(tempfile.mkdtemp())
+    given["folder"] = tempfile.TemporaryDirectory()
+    os.chdir(given["folder"].name)
     os.makedirs("log")
     with open("log/log.inter", "w") as file:
         file.write("user_id:token\\titem_id:token\\ttimestamp:float\\n")
