@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+# Processes that share the tests.
+WORKERS ?= 2
 CONSOLE := shortlist/doors/http/console/index.html
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -42,8 +44,9 @@ $(CONSOLE): $(shell find web/src web/index.html web/package-lock.json web/vite.c
 demo: setup console         ## load, check, train, evaluate, publish and serve on 127.0.0.1:8000
 	$(BIN)/shortlist demo $(ARGS)
 
-test: setup-dev console     ## every test but the long golden ones
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+# A file of tests is one worker's, so that what its tests share is made once; a worker computes on one thread.
+test: setup-dev console     ## every test but the long golden ones, two files at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 golden: setup-dev           ## published and fixed numbers on real data (minutes)
 	$(BIN)/python -m pytest -q -m "golden or slow" $(ARGS)
