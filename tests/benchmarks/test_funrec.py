@@ -81,13 +81,16 @@ def figures(value, n=200):
 
 
 def test_a_row_is_labelled_by_what_it_does_not_beat():
-    floors = {"popularity": figures(0.2)}
-    assert verdict("sdm", figures(0.9), floors) == "published, popularity"
-    assert verdict("sdm", figures(0.2), floors) == "published, **level with popularity**"
-    assert "**not published" in verdict("sdm", figures(0.01), floors)
-    assert "**below popularity**" in verdict("sdm", figures(0.01), floors)
-    printed = table("file", {"popularity": [Row(figures(0.2), {"core_s": 1.0})]})
-    assert ".2000" in printed.splitlines()[-1]
+    floors, goal = {"popularity": figures(0.2)}, PUBLISHED["sdm"]
+    assert verdict("sdm", figures(0.9), floors, goal) == "published, popularity"
+    assert verdict("sdm", figures(0.9), floors, {}) == "popularity"
+    assert verdict("sdm", figures(0.2), floors, goal) == "published, **level with popularity**"
+    assert "**not published" in verdict("sdm", figures(0.01), floors, goal)
+    assert "**below popularity**" in verdict("sdm", figures(0.01), floors, goal)
+    found = {"popularity": [Row(figures(0.2), {"core_s": 1.0})], "sdm": [Row(figures(0.9), {"core_s": 1.0})]}
+    assert ".2000" in table("file", found)
+    assert ".0555" in table("file", found)
+    assert ".0555" not in table("ours", found)
 
 
 def test_published_rows_have_settings_of_the_published_width():

@@ -1,7 +1,8 @@
 """Rows of a published table of MovieLens 1M, beaten in every published figure; minutes, so `make golden` only.
 
 The bench that prints the tables of docs/results.md is what is run here, so the page and the test cannot part. Protocol
-`file` of the bench: the last row of each user in the file, all rated films, seen films not left out; one seed.
+`file` of the bench: the last row of each user in the file, all rated films, seen films not left out; one seed. Floors
+are two standard errors under the measured figures; `bias_svd` is held to the published row alone, .0011 below it.
 """
 
 import pytest
@@ -20,7 +21,7 @@ def columns(ml_1m):
 
 @pytest.mark.parametrize(
     ("name", "least_hit_rate", "least_ndcg"),
-    [("bias_svd", 0.030, 0.0135), ("fm_retrieval", 0.0, 0.0), ("youtube_dnn", 0.0, 0.0)],
+    [("funk_svd", 0.023, 0.0107), ("bias_svd", 0.0275, 0.0099), ("fm_retrieval", 0.076, 0.041)],
 )
 def test_a_published_row_is_beaten_in_every_figure(columns, name, least_hit_rate, least_ndcg):
     found = means(rows(columns, ["file"], name, 0, {}, None, False)["file"].per_user)
