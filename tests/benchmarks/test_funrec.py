@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
 
-from benchmarks.funrec import PUBLISHED, SETTINGS, SHOWN, Row, made, prepared, rows, table, verdict, with_zeros
+from benchmarks.funrec import (
+    PUBLISHED,
+    SETTINGS,
+    SHOWN,
+    Row,
+    agreement,
+    made,
+    prepared,
+    rows,
+    table,
+    verdict,
+    with_zeros,
+)
+from shortlist.core.types import History
 from shortlist.data.splits import split
 from shortlist.testing.worlds import dataset_of
 
@@ -27,6 +40,13 @@ def test_no_fit_learns_from_an_event_that_one_of_its_columns_asks_for():
         learned, asked = column.learned.train.interactions, column.parts.test
         pairs = set(zip(learned.user.tolist(), learned.item.tolist(), strict=True))
         assert not pairs & set(zip(asked.user.tolist(), asked.truth.item.tolist(), strict=True))
+
+
+def test_agreement_is_one_in_a_common_order_and_near_chance_without():
+    rng = np.random.default_rng(0)
+    lists = [np.sort(rng.choice(40, 20, replace=False)) for _ in range(100)]
+    assert agreement(History.of([each.tolist() for each in lists])) == 1.0
+    assert agreement(History.of([rng.permutation(each).tolist() for each in lists])) < 0.75
 
 
 def test_zeros_are_films_the_user_never_met():
