@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ctr import prepared
+from benchmarks.options import add_settings
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext, Shown
 from shortlist.core.types import Candidates, History, Requests
@@ -45,11 +46,11 @@ def main() -> None:
     parser.add_argument("--models", default="history_mean,din", help="names, or all")
     parser.add_argument("--pasts", default="own", help="own, shuffled, none")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
+    add_settings(parser)
     parser.add_argument("--valid", action="store_true", help="look at the rows that stop training only")
     parser.add_argument("--kept", type=Path, help="folder of fits, so that a long run can go on")
     chosen = parser.parse_args()
-    extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
+    extra = dict(chosen.settings)
     data = load("ml-100k")
     names = presets() if chosen.models == "all" else chosen.models.split(",")
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import add_settings
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Floats
@@ -55,10 +56,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold")
     parser.add_argument("--models", default="random,genres,content,cb2cf")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
+    add_settings(parser)
     parser.add_argument("--valid", action="store_true", help="ask the films that settings are chosen on")
     chosen = parser.parse_args()
-    extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
+    extra = dict(chosen.settings)
     data = load("ml-100k")
     for name in chosen.models.split(","):
         figures = []

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import add_settings
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Candidates, Requests
@@ -45,13 +46,13 @@ def main() -> None:
     parser.add_argument("--protocol", default="ctr-random-811", choices=PROTOCOLS)
     parser.add_argument("--models", default="lr,fm,deepfm,dcn_v2", help="names, or all")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
+    add_settings(parser)
     parser.add_argument(
         "--valid", action="store_true", help="look at the rows that stop training only, to choose settings"
     )
     chosen = parser.parse_args()
     parts = prepared(chosen.protocol, chosen.data)
-    extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
+    extra = dict(chosen.settings)
     models = presets() if chosen.models == "all" else chosen.models.split(",")
     found: dict[str, list[dict[str, Any]]] = {}
     for name in models:

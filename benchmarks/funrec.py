@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import add_settings
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Floats, History
@@ -120,10 +121,9 @@ def main() -> None:
     asked = chosen.columns.split(",")
     columns = prepared(load("ml-1m"), asked)
     own: dict[str, dict[str, Any]] = {}
-    for each in chosen.set:
-        key, value = each.split("=", 1)
+    for key, value in chosen.settings:
         name, _, setting = key.rpartition(".")
-        own.setdefault(name, {})[setting] = json.loads(value)
+        own.setdefault(name, {})[setting] = value
     found: dict[str, dict[str, list[Row]]] = {name: {} for name in asked}
     for name in asked:
         print(json.dumps({"column": name, **described(columns[name])}), flush=True)
@@ -146,13 +146,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", default=",".join(SETTINGS))
     parser.add_argument("--columns", default="file,time,ours")
     parser.add_argument("--seeds", default="0")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="[MODEL.]KEY=JSON",
-        help="another setting, of one or all that have it",
-    )
+    add_settings(parser, of="[MODEL.]", about=", of one or all that have it")
     parser.add_argument("--keep", type=Path, help="folder of finished fits")
     parser.add_argument("--valid", action="store_true", help="ask for the event before the one that is asked")
     return parser.parse_args()

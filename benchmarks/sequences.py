@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import add_settings, passes_to_stderr
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Floats, History, Requests
@@ -100,7 +101,7 @@ def main() -> None:
     bench = Bench(chosen.data, parts, counted, chosen)
     for column, trails in counted.items():
         bench.judge("trails", column, trails)
-    extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.set)}
+    extra = dict(chosen.settings)
     extra |= BCE if chosen.control == "bce" else {}
     for seed in map(int, chosen.seeds.split(",")):
         for name in chosen.models.split(","):
@@ -122,7 +123,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fuse", action="store_true", help="each with trails as well")
     parser.add_argument("--together", action="store_true", help="all of a seed with trails as well")
     parser.add_argument("--control", choices=("shuffled", "bce"))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON", help="another setting")
+    add_settings(parser)
     parser.add_argument("--checkpoint", default="", help="folder from which an interrupted run goes on")
     chosen = parser.parse_args()
     if chosen.control and (chosen.fuse or chosen.together):
@@ -132,7 +133,8 @@ def arguments() -> argparse.Namespace:
 
 def run(bench: Bench, name: str, seed: int, settings: dict[str, Any]) -> None:
     """One model with one seed: strict, refreshed, and both fused with trails."""
-    ctx, chosen, train = FitContext(seed=seed, threads=1), bench.chosen, bench.parts.train
+    chosen, train = bench.chosen, bench.parts.train
+    ctx = FitContext(seed=seed, threads=1, progress=passes_to_stderr(f"{bench.data} {name} {seed}"))
     kind = registry.load(name, "retriever")
     if chosen.checkpoint:
         lasting = {key: value for key, value in settings.items() if key not in ("epochs", "max_core_seconds")}

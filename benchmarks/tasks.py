@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.options import add_settings
 from benchmarks.task_sets import PREPARED, Bench
 from benchmarks.task_tables import Fit, figures, gains, table
 from shortlist.core import registry
@@ -84,12 +85,12 @@ def main() -> None:
         "--models", default=FLOOR, help=f"names; '{TWIN}', '{AFTER}', '{PLAIN}', 'cgc' and NAME+BALANCE"
     )
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--set", dest="extra", action="append", default=[], metavar="KEY=JSON", help="another setting")
+    add_settings(parser)
     parser.add_argument("--keep", type=Path, help="folder of finished fits")
     parser.add_argument("--valid", action="store_true", help="print the figure of the rows that stop training only")
     chosen = parser.parse_args()
     bench = PREPARED[chosen.set]()
-    extra = {key: json.loads(value) for key, value in (each.split("=", 1) for each in chosen.extra)}
+    extra = dict(chosen.settings)
     found: dict[str, list[Fit]] = {}
     for seed in map(int, chosen.seeds.split(",")):
         for name in chosen.models.split(","):
