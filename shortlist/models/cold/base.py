@@ -34,6 +34,7 @@ from shortlist.models.history import distinct
 from shortlist.models.item_vectors import column_vectors
 from shortlist.models.neural.batches import row_batches
 from shortlist.models.neural.blocks.dropout import Dropout
+from shortlist.models.neural.checkpoint import run_of
 from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.ranking import next_ndcg, sample
 from shortlist.models.neural.scorer import NeuralModel
@@ -202,10 +203,9 @@ class ColdModel(NeuralModel):
 
     def _train(self, data: Dataset, task: ItemTask, ctx: FitContext, phase: str, epochs: int) -> Report:
         self.module_ = build(self.restore, ctx.seed)
-        run = {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
         return train_with_workers(
             self.module_, task, self.config, ctx, epochs=epochs, validate=task.held is not None,
-            checkpoint=checkpoint_for(self.config, phase, run),
+            checkpoint=checkpoint_for(self.config, phase, run_of(self, data, ctx)),
         )  # fmt: skip
 
     def _world(self, order: Ints, content: Floats, history: History) -> World:

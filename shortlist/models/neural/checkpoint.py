@@ -18,7 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BundleCorrupt, BundleMismatch, StageError
+from shortlist.data.dataset import Dataset
 
 FORMAT = 1
 
@@ -78,6 +80,11 @@ def refuse_broken(module: nn.Module, owner: str, when: str = "fit") -> None:
                 f"Weight '{name}' of {owner} is not finite after {when}.",
                 hint="Lower learning_rate or clip; check the data with: shortlist doctor",
             )
+
+
+def run_of(model: Any, data: Dataset, ctx: FitContext) -> dict[str, Any]:
+    """What tells the fit of a model from other fits, beside its settings: the class, the data and the seed."""
+    return {"model": type(model).__name__, "data": data.fingerprint, "seed": ctx.seed}
 
 
 class Checkpoint:

@@ -14,13 +14,16 @@ import numpy as np
 
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import StageError
-from shortlist.core.types import History, Ints
+from shortlist.core.types import Floats, History, Ints
 from shortlist.data.dataset import Dataset
+from shortlist.models.neural.checkpoint import run_of
+from shortlist.models.neural.fields import FIRST
 from shortlist.models.neural.item_encoder import tokens_of
+from shortlist.models.neural.question import Question
 from shortlist.models.neural.ranking import sample
 from shortlist.models.neural.scorer import NeuralModel
-from shortlist.models.neural.sequence_task import Question
-from shortlist.models.neural.trainer import Report, refitting
+from shortlist.models.neural.trainer import Report, Task, checkpoint_for, refitting
+from shortlist.models.neural.workers import train_with_workers
 from shortlist.models.retrieval._start import natural_order
 
 
@@ -78,12 +81,27 @@ class HistoryModel(NeuralModel):
     def _train(
         self, data: Dataset, past: History, ctx: FitContext, question: Question | None, phase: str, epochs: int
     ) -> Report:
-        """Build `module_` and train it."""
+        """Build `module_` and a task, and `_train_on` it."""
         raise StageError(f"{type(self).__name__} does not implement _train().")
+
+    def _train_on(
+        self, task: Task, data: Dataset, ctx: FitContext, question: Question | None, phase: str, epochs: int
+    ) -> Report:
+        """Train `module_` on a task, from its checkpoint where there is one; a question says when to stop."""
+        return train_with_workers(
+            self.module_, task, self.config, ctx, epochs=epochs, validate=question is not None,
+            checkpoint=checkpoint_for(self.config, phase, run_of(self, data, ctx)),
+        )  # fmt: skip
 
     def _finish(self) -> None:
         """Work out item vectors after the last training."""
         raise StageError(f"{type(self).__name__} does not implement _finish().")
+
+    def _by_item(self, vectors: Floats) -> Floats:
+        """float32[M, D], rows by item from rows by token [n, D], those from `FIRST` on; unknown items have zeros."""
+        out: Floats = np.zeros((len(self.token_), vectors.shape[1]), np.float32)
+        out[self.known_] = vectors[self.token_[self.known_] - FIRST]
+        return out
 
 
 def _without_last(past: History, rows: Ints) -> History:

@@ -1,47 +1,26 @@
 """Tasks over sequences: predict the next item everywhere, or hidden items from both sides.
 
-Validation asks for the event held back from each history, full ranking, seen items left out.
+Validation asks for the event held back from each history, see `question`.
 Cost: one pass of the network per batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shortlist.core.types import History, Ints
+from shortlist.core.types import Floats, History, Ints
 from shortlist.models.history import distinct
 from shortlist.models.neural.batches import Sequences, buckets, windows
 from shortlist.models.neural.fields import FIRST, UNKNOWN
 from shortlist.models.neural.objectives.objective import Objective
 from shortlist.models.neural.objectives.targets import masked, next_item
-from shortlist.models.neural.ranking import next_ndcg
+from shortlist.models.neural.question import Question
 from shortlist.models.neural.trainer import Batch
-
-ASKED_AT_ONCE = 256
-"""Users per validation batch."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a validation asks.
-
-    Attributes:
-        read: tokens that the network reads of B users, before the event held back.
-        seen: tokens of everything they did before it, which are not answers.
-        truth: int64[B], the token of the event held back.
-        row: int64[B], the places of these users among the histories of the training part.
-    """
-
-    read: History
-    seen: History
-    truth: Ints
-    row: Ints
 
 
 class NextItem:
@@ -76,13 +55,16 @@ class NextItem:
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
         """Windows of like length together."""
         for rows in buckets(self.sequences.lengths, self.batch_size, rng):
-            tokens, seconds = self.sequences.padded(rows)
-            batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
-            if self.whole is not None:
-                whole = self.whole.take(self.sequences.owner[rows])
-                every = Sequences(whole.item, whole.at, whole.offsets, np.arange(len(rows)))
-                batch["had"] = torch.from_numpy(every.padded(np.arange(len(rows)))[0])
-            yield batch
+            yield self.batch_of(rows, *self.sequences.padded(rows))
+
+    def batch_of(self, rows: Ints, tokens: Ints, seconds: Floats) -> Batch:
+        """The windows with these rows, as padded tokens int64[b, L] and seconds float32[b, L], and whose they are."""
+        batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
+        if self.whole is not None:
+            whole = self.whole.take(self.sequences.owner[rows])
+            every = Sequences(whole.item, whole.at, whole.offsets, np.arange(len(rows)))
+            batch["had"] = torch.from_numpy(every.padded(np.arange(len(rows)))[0])
+        return batch
 
     def batch(self, tokens: Tensor, seconds: Tensor) -> Batch:
         """Input and what follows it."""
@@ -97,7 +79,7 @@ class NextItem:
 
     def validate(self, module: nn.Module) -> float | None:
         """Mean NDCG@10 of the events held back."""
-        if self.question is None or len(self.question.truth) == 0:
+        if self.question is None:
             return None
         net: Any = module
         device = next(module.parameters()).device
@@ -106,26 +88,14 @@ class NextItem:
         classes = net.output.known_table()
         if self.objective.normalise:
             classes = nn.functional.normalize(classes, dim=-1)
-        total = 0.0
-        order = np.argsort(inputs.lengths, kind="stable")
-        for start in range(0, len(order), ASKED_AT_ONCE):
-            rows = order[start : start + ASKED_AT_ONCE]
+
+        def scores_of(rows: Ints) -> Tensor:
             tokens, seconds = ask(inputs, rows, self.asks_with)
             at = torch.from_numpy(seconds).to(device) if self.with_time else None
             scores = self.ask_scores(net, torch.from_numpy(tokens).to(device), at, classes, rows)
-            if net.bias is not None:
-                scores = scores + net.bias[FIRST : FIRST + len(classes)]
-            seen = self.question.seen.take(rows)
-            known = (seen.item >= FIRST) & (seen.item < FIRST + len(classes))
-            truth = self.question.truth[rows] - FIRST
-            figures = next_ndcg(
-                scores.float(),
-                torch.from_numpy(np.where(truth < len(classes), truth, -1)).to(device),
-                torch.from_numpy(seen.row[known]).to(device),
-                torch.from_numpy(seen.item[known] - FIRST).to(device),
-            )
-            total += float(figures.sum())
-        return total / len(order)
+            return scores if net.bias is None else scores + net.bias[FIRST : FIRST + len(classes)]
+
+        return self.question.ndcg(scores_of, np.argsort(inputs.lengths, kind="stable"))
 
     def ask_scores(self, net: Any, tokens: Tensor, at: Tensor | None, classes: Tensor, rows: Ints) -> Tensor:
         """Scores of a validation batch, [b, n_known], of the users with these rows of the question."""

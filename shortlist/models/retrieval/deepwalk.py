@@ -60,10 +60,32 @@ class DeepWalk(SkipGramModel):
     def sequences(self, data: Dataset, past: History, ctx: FitContext) -> tuple[Ints, Ints]:
         """Walks from every item with events, in rounds over all items."""
         c = self.config
-        indptr, indices, weight = transitions(past, self.n_items_, c.session_gap_s, directed=c.directed)
-        starts = np.tile(np.unique(past.item), c.walks)
-        state = np.array([ctx.seed], np.uint64)
-        return _walk(state, starts, indptr, indices, weight, c.walk_length, 1.0 / c.p, 1.0 / c.q)
+        return random_walks(
+            past, self.n_items_, c.session_gap_s, directed=c.directed, walks=c.walks, length=c.walk_length,
+            seed=ctx.seed, p=c.p, q=c.q,
+        )  # fmt: skip
+
+
+def random_walks(
+    past: History, n_items: int, gap: float | None, *, directed: bool, walks: int, length: int, seed: int,
+    p: float = 1.0, q: float = 1.0,
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Walks along `transitions` from every item with events, in rounds over all items.
+
+    Args:
+        past, n_items, gap, directed: of `transitions`.
+        walks: from each item.
+        length: most items of a walk.
+        seed: of all of them.
+        p, q: see `Config`.
+
+    Returns:
+        int64[S+1] offsets and the items of the walks.
+    """
+    indptr, indices, weight = transitions(past, n_items, gap, directed=directed)
+    starts = np.tile(np.unique(past.item), walks)
+    state = np.array([seed], np.uint64)
+    return _walk(state, starts, indptr, indices, weight, length, 1.0 / p, 1.0 / q)
 
 
 def transitions(past: History, n_items: int, gap: float | None, *, directed: bool) -> tuple[Ints, Ints, Array]:

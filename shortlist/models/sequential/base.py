@@ -30,11 +30,11 @@ from shortlist.models.neural.item_content import content_by_token
 from shortlist.models.neural.item_encoder import ItemEncoder
 from shortlist.models.neural.objectives.negatives import make_negatives
 from shortlist.models.neural.objectives.objective import COSINE, Objective
+from shortlist.models.neural.question import Question
 from shortlist.models.neural.sequence_encoder import SequenceEncoder
-from shortlist.models.neural.sequence_task import NextItem, Question, ask
-from shortlist.models.neural.trainer import Report, build, checkpoint_for
+from shortlist.models.neural.sequence_task import NextItem, ask
+from shortlist.models.neural.trainer import Report, build
 from shortlist.models.neural.warm_start import companions, directions, fill, quieten
-from shortlist.models.neural.workers import train_with_workers
 from shortlist.models.retrieval._skipgram import sessions
 from shortlist.models.retrieval._start import natural_order
 
@@ -192,20 +192,17 @@ class SequenceModel(HistoryModel):
 
     def items(self) -> ItemEncoder:
         """A fresh item encoder."""
+        return ItemEncoder(self.n_known_, self.config.factors, codes=self.item_codes(), **self.item_options())
+
+    def item_options(self) -> dict[str, Any]:
+        """Settings of every item encoder: its start, and the content of items where there is any."""
         c = self.config
-        schema = Schema.from_state(self.schema_) if self.schema_ else None
+        options = {"scale": c.init_scale, "fusion": c.fusion, "id_dropout": c.id_dropout}
+        if not self.schema_:
+            return options
         columns = {name.removeprefix("column_")[:-1]: v for name, v in vars(self).items() if name.startswith("column_")}
-        return ItemEncoder(
-            self.n_known_,
-            c.factors,
-            scale=c.init_scale,
-            n_tokens=FIRST + len(self.token_) if schema else None,
-            codes=self.item_codes(),
-            schema=schema,
-            columns=columns if schema else None,
-            fusion=c.fusion,
-            id_dropout=c.id_dropout,
-        )
+        content = {"schema": Schema.from_state(self.schema_), "columns": columns}
+        return {**options, **content, "n_tokens": FIRST + len(self.token_)}
 
     @property
     def by_cosine(self) -> bool:
@@ -269,12 +266,7 @@ class SequenceModel(HistoryModel):
         self.module_ = build(self.restore, ctx.seed)
         if self.config.start != "random":
             self._warm(past)
-        checkpoint = checkpoint_for(
-            self.config, phase, {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
-        )
-        return train_with_workers(
-            self.module_, task, self.config, ctx, epochs=epochs, validate=question is not None, checkpoint=checkpoint
-        )
+        return self._train_on(task, data, ctx, question, phase, epochs)
 
     def _warm(self, past: History) -> None:
         c = self.config
@@ -297,7 +289,4 @@ class SequenceModel(HistoryModel):
                 vectors = nn.functional.normalize(vectors, dim=-1)
             if module.bias is not None:
                 vectors = torch.cat([vectors, module.bias.unsqueeze(1)], dim=1)
-            every = vectors.numpy()
-        out = np.zeros((len(self.token_), every.shape[1]), np.float32)
-        out[self.known_] = every[self.token_[self.known_]]
-        self.item_factors_: Floats = out
+            self.item_factors_: Floats = self._by_item(vectors[FIRST:].numpy())

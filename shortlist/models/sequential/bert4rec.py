@@ -20,7 +20,8 @@ from torch import nn
 from shortlist.core.types import History
 from shortlist.models.base import ModelConfig
 from shortlist.models.neural.blocks.attention import Attention
-from shortlist.models.neural.sequence_task import HiddenItem, NextItem, Question
+from shortlist.models.neural.question import Question
+from shortlist.models.neural.sequence_task import HiddenItem, NextItem
 from shortlist.models.sequential.base import SequenceConfig, SequenceModel
 
 

@@ -16,16 +16,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from shortlist.core.errors import BadConfig
-from shortlist.core.types import Array, History, Ints, Requests
+from shortlist.core.types import Array, Floats, History, Ints, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.batches import buckets
 from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.embeddings import FieldEmbedding
-from shortlist.models.neural.fields import FIRST, Schema, fields_of
+from shortlist.models.neural.fields import Schema, fields_of
 from shortlist.models.neural.item_encoder import ItemEncoder
+from shortlist.models.neural.question import Question
 from shortlist.models.neural.sequence_encoder import SequenceEncoder
-from shortlist.models.neural.sequence_task import NextItem, Question
+from shortlist.models.neural.sequence_task import NextItem
 from shortlist.models.neural.trainer import Batch
 from shortlist.models.retrieval._start import natural_order
 from shortlist.models.sequential.base import Loss, SequenceConfig, SequenceModel
@@ -128,14 +128,16 @@ class TowerTask(NextItem):
     """int64[B], the same for the users of the question."""
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
-        """Windows of like length together, with their users."""
+        """Windows of like length together; what was mined in the pass before is forgotten."""
         self.objective.new_pass()
-        for rows in buckets(self.sequences.lengths, self.batch_size, rng):
-            tokens, seconds = self.sequences.padded(rows)
-            batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(seconds))
-            if self.people is not None:
-                batch["user"] = torch.from_numpy(self.people[self.sequences.owner[rows]])
-            yield batch
+        yield from super().batches(epoch, rng)
+
+    def batch_of(self, rows: Ints, tokens: Ints, seconds: Floats) -> Batch:
+        """See `NextItem`; with their users."""
+        batch = super().batch_of(rows, tokens, seconds)
+        if self.people is not None:
+            batch["user"] = torch.from_numpy(self.people[self.sequences.owner[rows]])
+        return batch
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Summed over all events that have a next one."""
@@ -197,13 +199,7 @@ class TowerModel(SequenceModel):
     def item_tower(self) -> ItemEncoder:
         """A fresh item side."""
         c = self.config
-        schema = Schema.from_state(self.schema_) if self.schema_ else None
-        columns = {name.removeprefix("column_")[:-1]: v for name, v in vars(self).items() if name.startswith("column_")}
-        return ItemTower(
-            self.n_known_, c.factors, scale=c.init_scale, n_tokens=FIRST + len(self.token_) if schema else None,
-            schema=schema, columns=columns if schema else None, fusion=c.fusion, id_dropout=c.id_dropout,
-            hidden=c.item_hidden, dropout=c.dropout,
-        )  # fmt: skip
+        return ItemTower(self.n_known_, c.factors, hidden=c.item_hidden, dropout=c.dropout, **self.item_options())
 
     def task(self, history: History, question: Question | None) -> NextItem:
         """What is trained."""

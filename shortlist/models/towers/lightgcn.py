@@ -12,8 +12,7 @@ When not: `gf_cf` filters the same graph in closed form within seconds.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,21 +21,18 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, History, Requests
+from shortlist.core.types import Floats, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
 from shortlist.models.dense import add_rows
 from shortlist.models.history import distinct, within
-from shortlist.models.neural.batches import row_batches
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.embeddings import table
 from shortlist.models.neural.fields import FIRST
 from shortlist.models.neural.history_model import HistoryModel
-from shortlist.models.neural.ranking import next_ndcg
-from shortlist.models.neural.sequence_task import Question
-from shortlist.models.neural.trainer import Batch, Report, build, checkpoint_for
-from shortlist.models.neural.workers import train_with_workers
-from shortlist.models.towers.mult_vae import ASKED_AT_ONCE, rows_of
+from shortlist.models.neural.question import Question
+from shortlist.models.neural.trainer import Batch, Report, build
+from shortlist.models.towers._graph import GraphNet
+from shortlist.models.towers._history_rows import RowTask
 
 
 class Config(TrainingConfig):
@@ -67,92 +63,11 @@ class Config(TrainingConfig):
     """Epochs between two validations."""
 
 
-class GraphNet(nn.Module):
-    """Item vectors and their smoothing.
+class HalfHidden(RowTask):
+    """Half of a user's items is to be found from the other half. Arguments as `RowTask`, each item once per user."""
 
-    Args:
-        n_items: n, with D = `dim`.
-        dim: see above.
-        layers: steps.
-        edges: int64[2, E], user and item of each event, each pair once; none after loading.
-        n_users: rows of the graph.
-        scale: of the start.
-    """
-
-    def __init__(self, n_items: int, dim: int, layers: int, edges: Array, n_users: int, scale: float) -> None:
-        super().__init__()
-        self.ids = table(n_items + FIRST, dim, scale)
-        self.layers = layers
-        user, item = edges
-        events = np.bincount(item, minlength=n_items).clip(1)
-        weight = 1.0 / np.sqrt(np.bincount(user, minlength=n_users).clip(1)[user] * events[item])
-        order = np.lexsort((user, item))
-        # Both directions in compressed rows: products with a transposed sparse tensor are many times slower.
-        self.to_user = _compressed(user, item, weight, n_users, n_items)
-        self.to_item = _compressed(item[order], user[order], weight[order], n_items, n_users)
-        self.root = torch.from_numpy(1.0 / np.sqrt(events)).float()
-
-    def forward(self) -> tuple[Tensor, Tensor]:
-        """Smoothed item vectors [n, D], and [n, D] what an item adds to a user who has it."""
-        item = self.ids.weight[FIRST:]
-        user = _along(self.to_user, self.to_item, item)
-        total, heard = item, item
-        for _ in range(self.layers):
-            heard = heard + item
-            item, user = _along(self.to_item, self.to_user, user), _along(self.to_user, self.to_item, item)
-            total = total + item
-        return total / (self.layers + 1), heard / (self.layers + 1) * self.root.to(heard.device).unsqueeze(1)
-
-
-class _Along(torch.autograd.Function):
-    """A fixed sparse matrix times vectors; the gradient goes back along its transpose, given ready-made."""
-
-    @staticmethod
-    def forward(ctx: Any, there: Tensor, back: Tensor, x: Tensor) -> Tensor:
-        ctx.back = back
-        return there @ x
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        return None, None, ctx.back @ grad[0]
-
-
-def _along(there: Tensor, back: Tensor, x: Tensor) -> Tensor:
-    out: Tensor = _Along.apply(there.to(x.device), back.to(x.device), x)  # type: ignore[no-untyped-call]
-    return out
-
-
-def _compressed(row: Array, column: Array, weight: Array, n: int, m: int) -> Tensor:
-    from scipy.sparse import csr_array
-
-    x = csr_array((weight.astype(np.float32), (row, column)), shape=(n, m))
-    with warnings.catch_warnings():
-        # torch calls this layout beta; products with dense matrices, all that is asked of it here, are tested.
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support")
-        return torch.sparse_csr_tensor(
-            torch.from_numpy(x.indptr.astype(np.int64)), torch.from_numpy(x.indices.astype(np.int64)),
-            torch.from_numpy(x.data), size=(n, m), check_invariants=False,
-        )  # fmt: skip
-
-
-class HalfHidden:
-    """Half of a user's items is to be found from the other half.
-
-    Args:
-        history: tokens, each item once per user.
-        n_known: n.
-        config: see `Config`.
-        question: for validation, or None.
-    """
-
-    def __init__(self, history: History, n_known: int, config: Config, question: Question | None) -> None:
-        self.history, self.n_known, self.config, self.question = history, n_known, config, question
-        self.users = np.flatnonzero(history.lengths >= 2)
-
-    def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
-        """Users at random."""
-        for rows in row_batches(len(self.users), self.config.batch_size, rng):
-            yield {"x": rows_of(self.history, self.users[rows], self.n_known)}
+    least: ClassVar[int] = 2
+    config: Config
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Mean loss per hidden item, summed over users."""
@@ -173,21 +88,10 @@ class HalfHidden:
         own = net.ids.weight[FIRST:]
         return loss + c.ego_reg * (x.sum(0).unsqueeze(1) * own * own).sum(), len(x)
 
-    def validate(self, module: nn.Module) -> float | None:
-        """Mean NDCG@10 of the events held back."""
-        if self.question is None:
-            return None
-        net: Any = module
-        final, heard = net()
-        total, n = 0.0, len(self.question.truth)
-        for start in range(0, n, ASKED_AT_ONCE):
-            rows = np.arange(start, min(n, start + ASKED_AT_ONCE))
-            x = rows_of(self.question.seen, rows, self.n_known).to(final.device)
-            seen_row, seen_item = x.nonzero(as_tuple=True)
-            truth = self.question.truth[rows] - FIRST
-            goal = torch.from_numpy(np.where(truth < self.n_known, truth, -1)).to(final.device)
-            total += float(next_ndcg(x @ heard @ final.T, goal, seen_row, seen_item).sum())
-        return total / max(1, n)
+    def scorer(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Products of smoothed vectors, smoothed once."""
+        final, heard = module()
+        return lambda x: x @ heard @ final.T
 
 
 class LightGcn(HistoryModel):
@@ -223,17 +127,10 @@ class LightGcn(HistoryModel):
             lambda: GraphNet(self.n_known_, c.factors, c.layers, edges, len(learned), c.init_scale), ctx.seed
         )
         task = HalfHidden(learned, self.n_known_, c, question)
-        run = {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
-        return train_with_workers(
-            self.module_, task, c, ctx, epochs=epochs, validate=question is not None,
-            checkpoint=checkpoint_for(c, phase, run),
-        )  # fmt: skip
+        return self._train_on(task, data, ctx, question, phase, epochs)
 
     def _finish(self) -> None:
         module: Any = self.module_
         with torch.inference_mode():
             final, heard = (part.numpy() for part in module())
-        own = self.token_[self.known_] - FIRST
-        self.item_factors_ = np.zeros((len(self.token_), final.shape[1]), np.float32)
-        self.heard_ = np.zeros_like(self.item_factors_)
-        self.item_factors_[self.known_], self.heard_[self.known_] = final[own], heard[own]
+        self.item_factors_, self.heard_ = self._by_item(final), self._by_item(heard)

@@ -12,7 +12,7 @@ When not: catalogues of hundreds of thousands of items, whose whole softmax is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,23 +21,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from shortlist.core.contracts import FitContext
-from shortlist.core.types import Array, Floats, History, Ints, Requests
+from shortlist.core.types import Array, History, Requests
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
 from shortlist.models.history import distinct, within
-from shortlist.models.neural.batches import row_batches
-from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.fields import FIRST
 from shortlist.models.neural.history_model import HistoryModel
 from shortlist.models.neural.objectives.losses import multinomial
-from shortlist.models.neural.ranking import next_ndcg
-from shortlist.models.neural.sequence_task import Question
-from shortlist.models.neural.trainer import Batch, Report, build, checkpoint_for
-from shortlist.models.neural.workers import train_with_workers
-
-ASKED_AT_ONCE = 256
-"""Users per validation batch."""
+from shortlist.models.neural.question import Question
+from shortlist.models.neural.trainer import Batch, Report, build
+from shortlist.models.towers._autoencoder import VaeNet
+from shortlist.models.towers._history_rows import RowTask, rows_of
 
 
 class Config(TrainingConfig):
@@ -63,88 +57,27 @@ class Config(TrainingConfig):
     """Epochs between two validations; the figure climbs slowly, and a short patience ends training at half of it."""
 
 
-class VaeNet(nn.Module):
-    """Histories float[B, n] to logits of all items.
+class WholeHistory(RowTask):
+    """Every user's history is to come back. Arguments as `RowTask`."""
 
-    Args:
-        n_items: n.
-        hidden: size of the layers.
-        factors: length of the code.
-        dropout: share of the input that is hidden.
-        denoising: whether the code is a point instead of a Gaussian.
-    """
-
-    def __init__(self, n_items: int, hidden: int, factors: int, dropout: float, denoising: bool) -> None:
-        super().__init__()
-        self.dropout = Dropout(dropout)
-        self.read = nn.Linear(n_items, hidden)
-        self.code = nn.Linear(hidden, factors if denoising else 2 * factors)
-        self.back = nn.Linear(factors, hidden)
-        self.answer = nn.Linear(hidden, n_items)
-        self.denoising = denoising
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, n] and the divergence from the prior [B]."""
-        code = self.code(torch.tanh(self.read(self.dropout(nn.functional.normalize(x, dim=1)))))
-        if self.denoising:
-            return self.answer(torch.tanh(self.back(code))), x.new_zeros(len(x))
-        mean, log_variance = code.chunk(2, dim=1)
-        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
-        drawn = mean + torch.randn_like(mean) * (0.5 * log_variance).exp() if self.training else mean
-        return self.answer(torch.tanh(self.back(drawn))), divergence
-
-    def user(self, x: Tensor) -> Tensor:
-        """[B, hidden], what the last layer multiplies: by the mean of the code."""
-        code = self.code(torch.tanh(self.read(nn.functional.normalize(x, dim=1))))
-        mean = code if self.denoising else code.chunk(2, dim=1)[0]
-        out: Tensor = torch.tanh(self.back(mean))
-        return out
-
-
-class WholeHistory:
-    """Every user's history is to come back.
-
-    Args:
-        history: tokens, one row per user.
-        n_known: n.
-        config: see `Config`.
-        question: for validation, or None.
-    """
-
-    def __init__(self, history: History, n_known: int, config: Config, question: Question | None) -> None:
-        history = distinct(history)
-        self.history, self.n_known, self.config, self.question = history, n_known, config, question
-        self.users = np.flatnonzero(history.lengths > 0)
+    config: Config
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
         """Users at random, with the weight of the prior at that step."""
-        size = self.config.batch_size
-        step = (epoch - 1) * -(-len(self.users) // size)
-        for rows in row_batches(len(self.users), size, rng):
-            step += 1
+        before = (epoch - 1) * -(-len(self.users) // self.config.batch_size)
+        for step, batch in enumerate(super().batches(epoch, rng), before + 1):
             prior = self.config.prior * min(1.0, step / self.config.anneal_steps)
-            x = rows_of(self.history, self.users[rows], self.n_known)
-            yield {"x": x, "prior": torch.full((len(rows),), prior)}
+            yield {**batch, "prior": torch.full((len(batch["x"]),), prior)}
 
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Log likelihood of the history and the divergence from the prior, summed over users."""
         logits, divergence = module(batch["x"])
         return (multinomial(logits, batch["x"]) + batch["prior"] * divergence).sum(), len(logits)
 
-    def validate(self, module: nn.Module) -> float | None:
-        """Mean NDCG@10 of the events held back."""
-        if self.question is None:
-            return None
+    def scorer(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        """Logits by the mean of the code."""
         net: Any = module
-        device, total, n = next(module.parameters()).device, 0.0, len(self.question.truth)
-        for start in range(0, n, ASKED_AT_ONCE):
-            rows = np.arange(start, min(n, start + ASKED_AT_ONCE))
-            x = rows_of(self.question.seen, rows, self.n_known).to(device)
-            seen_row, seen_item = x.nonzero(as_tuple=True)
-            truth = self.question.truth[rows] - FIRST
-            goal = torch.from_numpy(np.where(truth < self.n_known, truth, -1)).to(device)
-            total += float(next_ndcg(net.answer(net.user(x)).float(), goal, seen_row, seen_item).sum())
-        return total / max(1, n)
+        return lambda x: net.answer(net.user(x))
 
 
 class MultVae(HistoryModel):
@@ -179,26 +112,10 @@ class MultVae(HistoryModel):
         self, data: Dataset, past: History, ctx: FitContext, question: Question | None, phase: str, epochs: int
     ) -> Report:
         self.module_ = build(self.restore, ctx.seed)
-        task = WholeHistory(self._tokens(past), self.n_known_, self.config, question)
-        run = {"model": type(self).__name__, "data": data.fingerprint, "seed": ctx.seed}
-        checkpoint = checkpoint_for(self.config, phase, run)
-        return train_with_workers(
-            self.module_, task, self.config, ctx, epochs=epochs, validate=question is not None, checkpoint=checkpoint
-        )
+        task = WholeHistory(distinct(self._tokens(past)), self.n_known_, self.config, question)
+        return self._train_on(task, data, ctx, question, phase, epochs)
 
     def _finish(self) -> None:
         module: Any = self.module_
         weight, bias = module.answer.weight.detach().numpy(), module.answer.bias.detach().numpy()
-        out: Floats = np.zeros((len(self.token_), weight.shape[1] + 1), np.float32)
-        own = self.token_[self.known_] - FIRST
-        out[self.known_] = np.concatenate([weight, bias[:, None]], axis=1)[own]
-        self.item_factors_ = out
-
-
-def rows_of(history: History, rows: Ints, n_known: int) -> Tensor:
-    """float[b, n_known], 1 where a history (of tokens) has the item; items without a class are left out."""
-    some = history.take(rows)
-    inside = (some.item >= FIRST) & (some.item < FIRST + n_known)
-    out = torch.zeros(len(rows), n_known)
-    out[torch.from_numpy(some.row[inside]), torch.from_numpy(some.item[inside] - FIRST)] = 1.0
-    return out
+        self.item_factors_ = self._by_item(np.concatenate([weight, bias[:, None]], axis=1))

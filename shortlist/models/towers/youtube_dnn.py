@@ -10,20 +10,19 @@ When not: where order matters, a sequence model reads the same history better.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shortlist.core.types import History
+from shortlist.core.types import Floats, History, Ints
 from shortlist.data.dataset import Dataset
 from shortlist.models.base import ModelConfig
-from shortlist.models.neural.batches import buckets
 from shortlist.models.neural.blocks.dropout import Dropout
 from shortlist.models.neural.blocks.mean_pool import running_mean
-from shortlist.models.neural.sequence_task import NextItem, Question
+from shortlist.models.neural.question import Question
+from shortlist.models.neural.sequence_task import NextItem
 from shortlist.models.neural.trainer import Batch
 from shortlist.models.sequential.base import Loss
 from shortlist.models.towers.base import TowerConfig, TowerModel, TowerTask
@@ -77,21 +76,14 @@ class FutureItem(TowerTask):
     end: float | None = None
     """The latest moment of the log; None leaves age out."""
 
-    def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
-        """Windows of like length together, with the age of every target."""
-        if self.end is None:
-            yield from super().batches(epoch, rng)
-            return
-        self.objective.new_pass()
-        for rows in buckets(self.sequences.lengths, self.batch_size, rng):
-            tokens, seconds = self.sequences.padded(rows)
+    def batch_of(self, rows: Ints, tokens: Ints, seconds: Floats) -> Batch:
+        """See `TowerTask`; with the age of every target where others have the seconds."""
+        batch = super().batch_of(rows, tokens, seconds)
+        if self.end is not None:
             first = self.sequences.at[self.sequences.offsets[rows]]
             age = np.maximum(0.0, self.end - first[:, None] - seconds).astype(np.float32)
-            batch = self.batch(torch.from_numpy(tokens), torch.from_numpy(age))
             batch["seconds"] = torch.from_numpy(np.ascontiguousarray(age[:, 1:]))
-            if self.people is not None:
-                batch["user"] = torch.from_numpy(self.people[self.sequences.owner[rows]])
-            yield batch
+        return batch
 
 
 class YoutubeDnn(TowerModel):

@@ -7,7 +7,8 @@ import pytest
 from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig
 from shortlist.data.dataset import Dataset
-from shortlist.models.towers.eges import Eges, pairs
+from shortlist.models.towers._walk_pairs import pairs
+from shortlist.models.towers.eges import Eges
 from shortlist.testing.worlds import small_log
 
 CTX = FitContext(seed=3, threads=1)

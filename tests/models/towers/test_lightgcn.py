@@ -7,8 +7,9 @@ from torch import nn
 
 from shortlist.core.types import History
 from shortlist.models.neural.fields import FIRST
-from shortlist.models.towers.lightgcn import Config, GraphNet, HalfHidden, LightGcn
-from shortlist.models.towers.mult_vae import rows_of
+from shortlist.models.towers._graph import GraphNet
+from shortlist.models.towers._history_rows import rows_of
+from shortlist.models.towers.lightgcn import Config, HalfHidden, LightGcn
 
 EDGES = np.array([[0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 3, 3]])
 USERS, ITEMS, D = 3, 4, 5

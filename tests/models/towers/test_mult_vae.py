@@ -6,7 +6,8 @@ import torch
 
 from shortlist.core.types import History
 from shortlist.models.neural.fields import FIRST
-from shortlist.models.towers.mult_vae import Config, VaeNet, WholeHistory
+from shortlist.models.towers._autoencoder import VaeNet
+from shortlist.models.towers.mult_vae import Config, WholeHistory
 
 
 def net(dropout=0.0, denoising=False):
