@@ -25,9 +25,10 @@ class TrainingConfig(ModelConfig):
     """Weight decay of matrices; never of embedding tables, biases and norms."""
     clip: float = Field(default=5.0, gt=0)
     """Longest gradient; longer ones are scaled down to it."""
-    embedding_optimiser: Literal["adam", "adagrad"] = "adam"
+    embedding_optimiser: Literal["adam", "dense_adam", "adagrad"] = "adam"
     """How embedding rows move: adam keeps two numbers per weight, adagrad one per row (for huge tables). Rows that a
-    step does not touch stay as they are under both."""
+    step does not touch stay as they are under both. dense_adam goes on moving them by momentum: an event of a rare
+    item moves it several times as far, and every step costs a pass over the tables."""
     average_passes: float = Field(default=0.0, ge=0)
     """Passes over which a running mean of the weights looks back, which is validated and kept in their place; 0 keeps
     the weights of the last step."""

@@ -122,18 +122,31 @@ def tables_of(module: nn.Module) -> list[Tensor]:
 
 
 def make_optimisers(module: nn.Module, config: TrainingConfig) -> list[Optimizer]:
-    """AdamW for everything but tables (matrices decayed, the rest not), and a row optimiser for tables."""
+    """AdamW for everything but tables (matrices decayed, the rest not), and a row optimiser for tables.
+
+    With `dense_adam` tables are moved by AdamW too, and their gradients stop being sparse.
+    """
     tables = [p for p in tables_of(module) if p.requires_grad]
+    by_row = config.embedding_optimiser != "dense_adam"
+    if not by_row:
+        densify(module)
     known = {id(p) for p in tables}
     rest = [p for p in module.parameters() if p.requires_grad and id(p) not in known]
+    groups = [
+        {"params": [p for p in rest if p.dim() >= 2], "weight_decay": config.reg},
+        {"params": [p for p in rest if p.dim() < 2] + ([] if by_row else tables), "weight_decay": 0.0},
+    ]
+    kept = [group for group in groups if group["params"]]
     out: list[Optimizer] = []
-    if rest:
-        groups = [
-            {"params": [p for p in rest if p.dim() >= 2], "weight_decay": config.reg},
-            {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
-        ]
-        kept = [group for group in groups if group["params"]]
+    if kept:
         out.append(torch.optim.AdamW(kept, lr=config.learning_rate, betas=(0.9, 0.98), fused=True))
-    if tables:
+    if tables and by_row:
         out.append(RowOptimiser(tables, config.learning_rate, config.embedding_optimiser))
     return out
+
+
+def densify(module: nn.Module) -> None:
+    """Let tables have dense gradients, where what follows knows no others."""
+    for part in module.modules():
+        if isinstance(part, nn.Embedding):
+            part.sparse = False

@@ -23,7 +23,7 @@ from shortlist.core.contracts import FitContext
 from shortlist.core.errors import BadConfig, StageError
 from shortlist.models.neural.checkpoint import Checkpoint, refuse_broken
 from shortlist.models.neural.config import TrainingConfig
-from shortlist.models.neural.optimiser import clip, make_optimisers
+from shortlist.models.neural.optimiser import clip, densify, make_optimisers
 from shortlist.models.neural.running_mean import RunningMean
 
 Batch = dict[str, Tensor]
@@ -162,9 +162,7 @@ class _Run:
         module, report, config = self.module.to(self.device), self.report, self.config
         if config.compile or self.part[1] > 1:
             # Neither the compiler nor the exchange between processes knows sparse gradients.
-            for part in module.modules():
-                if isinstance(part, nn.Embedding):
-                    part.sparse = False
+            densify(module)
         net: Any = torch.compile(module) if config.compile else module
         self.optimisers = optimisers = make_optimisers(module, config)
         kept: list[Any] = [*optimisers]

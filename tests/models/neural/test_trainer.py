@@ -236,6 +236,25 @@ def test_rows_without_a_gradient_stay_where_they_are(kind):
     assert moved.tolist() == [False, True, *[False] * 6]
 
 
+def test_dense_adam_moves_tables_as_plain_adam_does_and_never_decays_them():
+    """Rows that a step does not touch go on by momentum, so that an event of a rare item counts for more."""
+    ours, theirs = build(Net, 1), build(Net, 1)
+    optimisers = make_optimisers(ours, TrainingConfig(reg=0.5, embedding_optimiser="dense_adam"))
+    plain = torch.optim.Adam([theirs.table.weight], TrainingConfig().learning_rate, betas=(0.9, 0.98))
+    for ids in ([1, 2], [1], [1]):
+        for net, moving in ((ours, optimisers), (theirs, [plain])):
+            net.zero_grad()
+            net.table(torch.tensor(ids)).sum().backward()
+            for optimiser in moving:
+                optimiser.step()
+        torch.testing.assert_close(ours.table.weight, theirs.table.weight)
+    start = build(Net, 1).table.weight
+    far = (ours.table.weight - start).abs()
+    # Row 2 was touched in the first of three steps alone; lazily it would have moved by one step.
+    assert bool((far[2] > 2 * TrainingConfig().learning_rate).all())
+    torch.testing.assert_close(ours.table.weight[3:], start[3:])
+
+
 def test_row_adam_is_adam_where_every_row_is_touched():
     torch.manual_seed(0)
     start = torch.randn(4, 3)
