@@ -8,7 +8,9 @@ companions  leading eigenvectors of the counted links of `trails` (pairs of a us
             made symmetric. On Beauty a plain sum of 256 of their factors over a history ranks far better than one of
             singular vectors (validation NDCG@10 .060 against .050).
 
-A start is heard only if the layers do not drown it: `quieten` lets them begin with a whisper.
+A start is heard only if the layers do not drown it: `quieten` lets them begin with a whisper. Attention that knows
+distances need not whisper: it begins as a mean of what it reads, the latest event weighing most, which is what ranks
+well without any training.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import torch
 from torch import nn
 
 from shortlist.core.types import Floats, History, Ints
+from shortlist.models.neural.blocks.attention import SelfAttention
 
 WHISPER = 0.1
 """What the last projections of a block's layers are multiplied by after a warm start."""
@@ -93,11 +96,17 @@ def companions(past: History, n_items: int, rank: int, *, window: int = 20, gap_
 
 
 def quieten(block: nn.Module, factor: float = WHISPER) -> None:
-    """Scale down what each layer adds to its residual stream, where layers name the projections that do (`closing`)."""
+    """Scale down what each layer adds to its residual stream, where layers name the projections that do (`closing`).
+
+    Attention with a bias of places becomes a mean of the past instead.
+    """
     with torch.no_grad():
         layers: list[Any] = [part for part in block.modules() if hasattr(part, "closing")]
         for parameter in (p for layer in layers for last in layer.closing() for p in last.parameters()):
             parameter.mul_(factor)
+    for part in block.modules():
+        if isinstance(part, SelfAttention) and part.place is not None:
+            part.start_as_mean()
 
 
 def fill(table: nn.Embedding, vectors: Floats, first: int, scale: float) -> None:

@@ -27,6 +27,9 @@ class Config(SequenceConfig):
     """LiGR layers."""
     heads: int = Field(default=1, ge=1, le=64)
     """Heads per layer; must divide `factors`."""
+    place_bias: bool = False
+    """Whether layers have a learned number per distance, up to `max_len`, that says how much an event that far back
+    counts. With `start = "links"` it begins as 1 / (1 + places back), and layers as means of what they read."""
     loss: Loss = "sampled_ce"
     """Softmax over the next item and the negatives."""
 
@@ -39,4 +42,5 @@ class ESasRec(SequenceModel):
     def block(self) -> nn.Module:
         """Causal LiGR layers."""
         c = self.config
-        return Ligr(c.factors, layers=c.layers, heads=c.heads, dropout=c.dropout)
+        places = c.max_len if c.place_bias else 0
+        return Ligr(c.factors, layers=c.layers, heads=c.heads, dropout=c.dropout, places=places)

@@ -28,6 +28,9 @@ class Config(SequenceConfig):
     """Attention layers."""
     heads: int = Field(default=1, ge=1, le=64)
     """Heads per layer; must divide `factors`."""
+    place_bias: bool = False
+    """Whether layers have a learned number per distance, up to `max_len`, that says how much an event that far back
+    counts. With `start = "links"` it begins as 1 / (1 + places back), and layers as means of what they read."""
     hidden: int | None = Field(default=None, ge=1)
     """Size of the feed-forward part; None = `factors`, as in the paper."""
     norm: Literal["pre", "post"] = "pre"
@@ -42,5 +45,7 @@ class SasRec(SequenceModel):
     def block(self) -> nn.Module:
         """Causal attention."""
         c = self.config
-        hidden = c.hidden or c.factors
-        return Attention(c.factors, layers=c.layers, heads=c.heads, norm=c.norm, hidden=hidden, dropout=c.dropout)
+        return Attention(
+            c.factors, layers=c.layers, heads=c.heads, norm=c.norm, hidden=c.hidden or c.factors, dropout=c.dropout,
+            places=c.max_len if c.place_bias else 0,
+        )  # fmt: skip

@@ -22,7 +22,9 @@ CAUSAL = {
     "gru": lambda: Gru(D, hidden=12, layers=2, dropout=0.5),
     "attention_pre": lambda: Attention(D, heads=2, norm="pre", dropout=0.5),
     "attention_post": lambda: Attention(D, norm="post", activation="relu", dropout=0.5),
+    "attention_places": lambda: Attention(D, heads=2, dropout=0.5, places=5),
     "ligr": lambda: Ligr(D, heads=2, dropout=0.5),
+    "ligr_places": lambda: Ligr(D, heads=2, dropout=0.5, places=5),
     "hstu": lambda: Hstu(D, max_len=9, heads=2, dropout=0.5),
     "fuxi": lambda: Fuxi(D, max_len=9, dropout=0.5),
     "dilated_cnn": lambda: DilatedCnn(D, dilations=(1, 2), dropout=0.5),
@@ -256,3 +258,27 @@ def test_target_attention_hides_padding_and_survives_an_empty_history(softmax):
     assert not out[0].any()
     one = block.train()(x[:1, :1], mask[1:2, :1], target[:1])
     assert torch.isfinite(one).all(), "a batch of one row trains"
+
+
+def test_a_bias_of_places_weighs_by_distance_alone():
+    """Oracle: softmax of products and bias, written out; a place too far back shares the last number."""
+    torch.manual_seed(0)
+    look, (x, mask, _) = SelfAttention(D, places=4).eval(), sequence(length=6, b=2)
+    with torch.no_grad():
+        look.place.weight.copy_(torch.tensor([0.5, -1.0, 2.0, 1.0]))
+        q, k, v = look.qkv(x).chunk(3, dim=-1)
+        logits = q @ k.transpose(1, 2) / D**0.5
+        for i in range(6):
+            for j in range(6):
+                logits[:, i, j] += look.place.weight[min(i - j, 3)] if j <= i else -torch.inf
+        torch.testing.assert_close(look(x, mask), look.out(logits.softmax(-1) @ v), rtol=1e-5, atol=1e-6)
+
+
+def test_attention_can_start_as_a_mean_that_weighs_late_events_most():
+    torch.manual_seed(0)
+    look, (x, mask, _) = SelfAttention(D, heads=2, places=6), sequence(length=5, b=2)
+    look.start_as_mean()
+    weight = 1 / torch.arange(1, 6.0).flip(0)
+    with torch.inference_mode():
+        mean = (x * weight[:, None]).sum(1) / weight.sum()
+        torch.testing.assert_close(look(x, mask)[:, -1], mean, rtol=1e-5, atol=1e-6)

@@ -16,11 +16,14 @@ from shortlist.testing.worlds import requests_for, small_log
 onnxruntime = pytest.importorskip("onnxruntime")
 
 
-@pytest.mark.parametrize("name", ["sasrec", "gru4rec", "hstu", "bert4rec"])
-def test_the_graph_gives_the_same_vectors(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("sasrec", {}), ("sasrec", {"place_bias": True}), ("gru4rec", {}), ("hstu", {}), ("bert4rec", {})],
+)
+def test_the_graph_gives_the_same_vectors(name, more, tmp_path):
     data = small_log()
     kind = registry.load(name, "retriever")
-    model = kind(**kind.contract_settings).fit(data, FitContext(seed=1, threads=1))
+    model = kind(**kind.contract_settings, **more).fit(data, FitContext(seed=1, threads=1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own
         path = to_onnx(model, tmp_path)

@@ -9,6 +9,7 @@ from shortlist.models.neural.blocks.hstu import Hstu
 from shortlist.models.neural.blocks.ligr import Ligr
 from shortlist.models.neural.embeddings import table
 from shortlist.models.neural.warm_start import companions, directions, fill, quieten
+from shortlist.models.sequential.esasrec import ESasRec
 from shortlist.models.sequential.sasrec import SasRec
 from shortlist.testing.worlds import requests_for, small_log
 
@@ -88,3 +89,17 @@ def test_a_warm_start_is_ahead_after_one_pass_and_repeats_itself(start):
         return np.nanmean(cosine[same & ~np.eye(32, dtype=bool)]) - np.nanmean(cosine[~same])
 
     assert gap(one) > gap(cold) + 0.1
+
+
+@pytest.mark.parametrize("model", [SasRec, ESasRec])
+def test_with_a_bias_of_places_a_warm_start_reads_the_past_as_a_mean(model):
+    settings = {"epochs": 1, "factors": 8, "max_len": 8, "validation_users": 0, "start": "links", "layers": 1}
+    settings |= {"learning_rate": 1e-9}
+    ctx = FitContext(seed=3, threads=1)
+    look = model(**settings, place_bias=True).fit(small_log(), ctx).module_.block.layers[0].look
+    torch.testing.assert_close(look.place.weight, -torch.log1p(torch.arange(8.0)), rtol=0, atol=1e-6)
+    x = torch.randn(1, 3, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        mean = (x[0, 0] / 3 + x[0, 1] / 2 + x[0, 2]) / (1 / 3 + 1 / 2 + 1)
+        torch.testing.assert_close(look(x, torch.ones(1, 3, dtype=torch.bool))[0, -1], mean, rtol=1e-4, atol=1e-5)
+    assert model(**settings).fit(small_log(), ctx).module_.block.layers[0].look.place is None

@@ -1,18 +1,23 @@
 """Self-attention: every event looks at the others, or only at earlier ones.
 
-Pre-norm adds to a clean residual stream and trains deep stacks; post-norm is the original transformer.
+Pre-norm adds to a clean residual stream and trains deep stacks; post-norm is the original transformer. With a bias of
+places an event also knows how far back another lies, the same number wherever in the sequence the two stand.
 Paper: Vaswani et al., "Attention Is All You Need", NeurIPS 2017; Kang and McAuley, "Self-Attentive Sequential
-Recommendation", ICDM 2018.
-Cost: (4*D^2 + 2*D*F) multiply-adds per event and layer for a feed-forward size F, and 2*L*D for looking.
+Recommendation", ICDM 2018; for the bias Raffel et al., "Exploring the Limits of Transfer Learning", JMLR 2020.
+Cost: (4*D^2 + 2*D*F) multiply-adds per event and layer for a feed-forward size F, and 2*L*D for looking; L^2 numbers
+per sequence and layer are held where there is a bias.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from shortlist.models.neural.blocks.dropout import Dropout
+from shortlist.models.neural.blocks.relative_bias import PlaceBias
 
 
 class SelfAttention(nn.Module):
@@ -23,26 +28,45 @@ class SelfAttention(nn.Module):
         heads: how many.
         causal: whether an event sees only itself and earlier ones.
         dropout: of attention weights; makes the kernel slower, so 0 unless needed.
+        places: distances told apart by a learned bias, further ones sharing the last; 0 is no bias. Causal only.
     """
 
-    def __init__(self, dim: int, heads: int = 1, *, causal: bool = True, dropout: float = 0.0) -> None:
+    def __init__(self, dim: int, heads: int = 1, *, causal: bool = True, dropout: float = 0.0, places: int = 0) -> None:
         super().__init__()
+        assert causal or not places, "a bias of places looks back"
         self.heads, self.causal, self.dropout = heads, causal, dropout
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
+        self.place = PlaceBias(places) if places else None
+
+    @torch.no_grad()
+    def start_as_mean(self) -> None:
+        """Begin as a mean of what is read, an event `age` places back weighing 1 / (1 + age). Needs `places`."""
+        assert self.place is not None
+        dim = self.out.in_features
+        self.place.weight.copy_(-torch.log1p(torch.arange(len(self.place.weight), dtype=torch.float32)))
+        self.qkv.bias.zero_()
+        self.qkv.weight[:dim].zero_()
+        nn.init.eye_(self.qkv.weight[2 * dim :])
+        nn.init.eye_(self.out.weight)
+        self.out.bias.zero_()
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """[B, L, D] to [B, L, D]."""
         b, length, d = x.shape
         q, k, v = self.qkv(x).view(b, length, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         # Padding stands on the right: the causal mask already hides it from every real event.
+        seen = None if self.causal else mask[:, None, None, :]
+        if self.place is not None:
+            later = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
+            seen = self.place(length).masked_fill(later, -math.inf)
         y = nn.functional.scaled_dot_product_attention(
             q,
             k,
             v,
-            attn_mask=None if self.causal else mask[:, None, None, :],
+            attn_mask=seen,
             dropout_p=self.dropout if self.training else 0.0,
-            is_causal=self.causal,
+            is_causal=seen is None,
         )
         out: Tensor = self.out(y.transpose(1, 2).reshape(b, length, d))
         return out
@@ -53,11 +77,11 @@ class AttentionLayer(nn.Module):
 
     def __init__(
         self, dim: int, heads: int, *, causal: bool, norm: str, hidden: int, activation: str, dropout: float,
-        attention_dropout: float,
+        attention_dropout: float, places: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.norm = norm
-        self.look = SelfAttention(dim, heads, causal=causal, dropout=attention_dropout)
+        self.look = SelfAttention(dim, heads, causal=causal, dropout=attention_dropout, places=places)
         act: nn.Module = nn.GELU() if activation == "gelu" else nn.ReLU()
         self.feed = nn.Sequential(nn.Linear(dim, hidden), act, Dropout(dropout), nn.Linear(hidden, dim))
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-8), nn.LayerNorm(dim, eps=1e-8)
@@ -91,6 +115,7 @@ class Attention(nn.Module):
         activation: "relu" or "gelu".
         dropout: after attention and inside the feed-forward part.
         attention_dropout: of attention weights.
+        places: see `SelfAttention`.
     """
 
     def __init__(
@@ -105,12 +130,13 @@ class Attention(nn.Module):
         activation: Literal["relu", "gelu"] = "gelu",
         dropout: float = 0.0,
         attention_dropout: float = 0.0,
+        places: int = 0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             AttentionLayer(
                 dim, heads, causal=causal, norm=norm, hidden=hidden or 4 * dim, activation=activation, dropout=dropout,
-                attention_dropout=attention_dropout,
+                attention_dropout=attention_dropout, places=places,
             )
             for _ in range(layers)
         )  # fmt: skip

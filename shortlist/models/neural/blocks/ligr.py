@@ -33,9 +33,9 @@ class SwiGlu(nn.Module):
 class LigrLayer(nn.Module):
     """Gated attention and gated feed-forward."""
 
-    def __init__(self, dim: int, heads: int, *, causal: bool, hidden: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, *, causal: bool, hidden: int, dropout: float, places: int) -> None:
         super().__init__()
-        self.look = SelfAttention(dim, heads, causal=causal)
+        self.look = SelfAttention(dim, heads, causal=causal, places=places)
         self.feed = SwiGlu(dim, hidden)
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.gate1, self.gate2 = nn.Linear(dim, dim), nn.Linear(dim, dim)
@@ -57,11 +57,12 @@ class Ligr(nn.Module):
 
     def __init__(
         self, dim: int, *, layers: int = 2, heads: int = 1, causal: bool = True, hidden: int | None = None,
-        dropout: float = 0.0,
+        dropout: float = 0.0, places: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.layers = nn.ModuleList(
-            LigrLayer(dim, heads, causal=causal, hidden=hidden or 4 * dim, dropout=dropout) for _ in range(layers)
+            LigrLayer(dim, heads, causal=causal, hidden=hidden or 4 * dim, dropout=dropout, places=places)
+            for _ in range(layers)
         )
 
     def forward(self, x: Tensor, mask: Tensor, dt: Tensor | None = None) -> Tensor:
