@@ -27,7 +27,8 @@ from shortlist.models.neural.config import TrainingConfig
 from shortlist.models.neural.fields import FIRST, Schema
 from shortlist.models.neural.item_content import content_by_token
 from shortlist.models.neural.item_encoder import ItemEncoder, tokens_of
-from shortlist.models.neural.trainer import build, checkpoint_for, train
+from shortlist.models.neural.trainer import build, checkpoint_for
+from shortlist.models.neural.workers import train_with_workers
 from shortlist.models.retrieval._skipgram import SkipGramModel
 from shortlist.models.retrieval._start import natural_order
 from shortlist.models.retrieval.deepwalk import random_walks
@@ -90,7 +91,8 @@ class Eges(SkipGramModel):
         task = Pairs(offsets, walked + FIRST, counts, window=c.window, negatives=c.negatives, batch_size=c.batch_size)
         net: Any = build(lambda: MixedVectors(self._items(data, order, token, n_known), n_known), ctx.seed)
         if len(task.centre):
-            train(net, task, c, ctx, validate=False, checkpoint=checkpoint_for(c, "walks", run_of(self, data, ctx)))
+            checkpoint = checkpoint_for(c, "walks", run_of(self, data, ctx))
+            train_with_workers(net, task, c, ctx, validate=False, checkpoint=checkpoint)
         with torch.inference_mode():
             vectors = net.eval().items.table()
             unit: Array = nn.functional.normalize(vectors, dim=1).numpy()

@@ -12,7 +12,7 @@ When not: `gf_cf` filters the same graph in closed form within seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -69,11 +69,18 @@ class HalfHidden(RowTask):
     least: ClassVar[int] = 2
     config: Config
 
+    def batches(self, epoch: int, rng: np.random.Generator) -> Iterable[Batch]:
+        """Users at random, their `place` in the batch and its size `of`: whoever computes a part draws for all."""
+        for batch in super().batches(epoch, rng):
+            n = len(batch["x"])
+            yield {**batch, "place": torch.arange(n), "of": torch.full((n,), n)}
+
     def loss(self, module: nn.Module, batch: Batch, generator: torch.Generator) -> tuple[Tensor, int]:
         """Mean loss per hidden item, summed over users."""
         net: Any = module
-        c, x = self.config, batch["x"]
-        read = x * (torch.rand(x.shape, generator=generator).to(x.device) < c.read_share)
+        c, x, place = self.config, batch["x"], batch["place"]
+        whole = max(batch["of"].tolist(), default=0), self.n_known
+        read = x * (torch.rand(whole, generator=generator).to(x.device)[place] < c.read_share)
         goal = x - read
         share = goal / goal.sum(1, keepdim=True).clamp(min=1)
         final, heard = net()
@@ -82,7 +89,7 @@ class HalfHidden(RowTask):
         if c.loss == "softmax":
             loss = -(torch.log_softmax(logits.masked_fill(read > 0, -1e9), dim=1) * share).sum()
         else:
-            other = torch.randint(0, self.n_known, x.shape, generator=generator).to(x.device)
+            other = torch.randint(0, self.n_known, whole, generator=generator).to(x.device)[place]
             pairs = nn.functional.softplus(logits.gather(1, other) - logits)
             loss = (pairs * share * (x.gather(1, other) == 0)).sum()
         own = net.ids.weight[FIRST:]

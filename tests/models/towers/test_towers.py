@@ -1,5 +1,6 @@
 """What every tower must do; the general contract is checked from the registry."""
 
+import importlib
 import math
 from functools import cache
 
@@ -107,6 +108,25 @@ def test_saving_keeps_every_score(row, tmp_path):
     again = type(model).load(tmp_path / "m")
     requests = requests_for(small_log())
     assert again.retrieve(requests, 5).score.tolist() == model.retrieve(requests, 5).score.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lightgcn", {"epochs": 3, "factors": 8, "batch_size": 13, "validate_every": 1}),
+        ("eges", {"epochs": 2, "factors": 8, "walks": 2, "columns": ("category",), "id_dropout": 0.0}),
+    ],
+)
+def test_two_workers_reach_what_one_reaches(name, settings, monkeypatch):
+    """Processes are counted, since a model that ignored the setting would agree with itself."""
+    kind, started = registry.load(name, "retriever"), []
+    module = importlib.import_module("torch.multiprocessing.spawn")
+    spawn = module.spawn
+    monkeypatch.setattr(module, "spawn", lambda work, **how: (started.append(how["nprocs"]), spawn(work, **how)))
+    one, two = (kind(**settings, refit=False, workers=workers).fit(small_log(), CTX) for workers in (1, 2))
+    assert started == [2]
+    assert np.abs(one.item_factors_).max() > 0.1
+    np.testing.assert_allclose(two.item_factors_, one.item_factors_, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("negatives", ["in_batch", "mixed"])
