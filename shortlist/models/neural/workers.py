@@ -2,9 +2,9 @@
 
 The result is that of one process up to rounding, because loss and gradient are sums over rows, divided by the number of
 rows of all. Where numbers are drawn for each row of a part (dropout, hidden events of `bert4rec`, hidden ids of items
-with content, negatives per event) it is another draw of the same method. Worth it where a step takes far longer than adding up gradients does; on one
-machine threads (`FitContext.threads`) usually serve better. Fresh processes are started, so a script that asks for them
-needs the usual `if __name__ == "__main__":`.
+with content, negatives per event) it is another draw of the same method. Worth it where a step takes far longer than
+adding up gradients does; on one machine threads (`FitContext.threads`) usually serve better. Fresh processes are
+started, so a script that asks for them needs the usual `if __name__ == "__main__":`.
 """
 
 from __future__ import annotations
