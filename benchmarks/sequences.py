@@ -97,7 +97,8 @@ def main() -> None:
     if chosen.control == "shuffled":
         train = {column: without_order(part, seed=0) for column, part in train.items()}
         parts = replace(parts, train=train["refreshed"], test=asked_without_order(parts.test, seed=1))
-    counted = {column: registry.create("trails", "retriever").fit(part) for column, part in train.items()}
+    counts = settings.get("trails", {})
+    counted = {column: registry.create("trails", "retriever", **counts).fit(part) for column, part in train.items()}
     bench = Bench(chosen.data, parts, counted, chosen)
     for column, trails in counted.items():
         bench.judge("trails", column, trails)
