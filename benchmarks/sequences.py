@@ -45,8 +45,8 @@ METRICS = ("hit_rate", "ndcg")
 SHOWN = {"HR@10": "hit_rate@10", "NDCG@10": "ndcg@10"}
 GRID = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.75, 1.0, 1.5, 2.5)
 """Weights of the further parts of a fusion beside 1 for its first network."""
-ASKED = 2000
-"""Validation users that choose the weights."""
+ASKED, SCORES = 2000, 21_000_000
+"""Validation users that choose the weights: this many, or as many as have this many scores."""
 ROUNDS = 3
 """Passes over the weights of a fusion of more than two parts."""
 BCE: Mapping[str, Any] = {"loss": "bce", "negatives": 1, "negatives_per_event": True}
@@ -207,9 +207,9 @@ def interval(values: Floats) -> list[float]:
 
 def choose(parts: Sequence[Any], test: Targets) -> tuple[list[float], float]:
     """Weights of fitted parts with the best NDCG@10 on validation events, the first being 1, and that figure."""
-    rows = np.arange(len(test))
-    if len(rows) > ASKED:
-        rows = np.sort(np.random.default_rng(0).choice(len(rows), ASKED, replace=False))
+    rows, asked = np.arange(len(test)), max(ASKED, SCORES // parts[0].n_items_)
+    if len(rows) > asked:
+        rows = np.sort(np.random.default_rng(0).choice(len(rows), asked, replace=False))
     requests = test.requests(10).take(rows)
     truth = test.truth.item[test.truth.offsets[rows]]
     blocks = [standard(part, requests) for part in parts]
