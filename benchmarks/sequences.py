@@ -10,8 +10,9 @@ strict      the last two events of each user are not learned from (the one befor
 refreshed   fitted again on all but the last event, for the number of epochs found (`--refit`)
 
 The history at test time holds the validation event in both. The weights of a fusion are chosen on validation events
-with parts that have not learned from them. Settings are those of boards/sequence-<data>.toml. Several seeds end in a
-row of their mean, with a 95 % interval over users of each user's mean, and paired gains of fusions over their parts.
+with parts that have not learned from them. Settings are those of boards/sequence-<data>.toml, a model's own where it is
+not on the board. Several seeds end in a row of their mean, with a 95 % interval over users of each user's mean, and
+paired gains of fusions over their parts.
 
 Controls say what a figure comes from: `shuffled` takes the order out of all histories, learned from and asked with, and
 `bce` compares with one random item instead of the whole catalogue.
@@ -106,7 +107,7 @@ def main() -> None:
     extra |= BCE if chosen.control == "bce" else {}
     for seed in map(int, chosen.seeds.split(",")):
         for name in chosen.models.split(","):
-            run(bench, name, seed, {**settings[name], **extra})
+            run(bench, name, seed, {**settings.get(name, {}), **extra})
         if chosen.together:
             for column in ("strict", "refreshed") if chosen.refit else ("strict",):
                 fuse(bench, bench.networks[seed, column], column, seed)
