@@ -1,4 +1,4 @@
-"""Numbers that poison a fit: an unknown or endless feature, an endless label, steps a thousand times too long (C6)."""
+"""Numbers that poison a fit: an unknown or endless feature, an endless label, steps far too long (C6)."""
 
 from dataclasses import replace
 
@@ -85,19 +85,26 @@ def test_an_endless_label_never_gets_in_and_would_stop_the_job(data, home, monke
     assert bundles.current(folder / "bundles").id == serving
 
 
-@pytest.mark.parametrize("times", [1e3, 1e10])
-def test_steps_far_too_long_never_reach_the_bundle_that_serves(data, home, times):
-    """A thousand times: worse than no ranker, so the gate keeps it out. Longer still: no numbers, no bundle."""
+def test_steps_far_too_long_never_reach_the_bundle_that_serves(data, home):
+    """No numbers, no bundle."""
     folder, serving = home
     before = published(folder)
-    if times == 1e3:
-        made = job.train(data, front(folder, config={"learning_rate": 0.1 * times}), home=folder, k=5)
-        assert not made.promoted
-        assert "ndcg@5" in made.refused
-    else:
-        with pytest.raises(StageError, match="not finite after fit"):
-            job.train(data, front(folder, config={"learning_rate": 0.1 * times}), home=folder, k=5)
-        assert published(folder) == before
+    with pytest.raises(StageError, match="not finite after fit"):
+        job.train(data, front(folder, config={"learning_rate": 1e9}), home=folder, k=5)
+    assert published(folder) == before
+    assert bundles.current(folder / "bundles").id == serving
+
+
+def test_a_ranker_that_is_worse_than_none_is_published_but_does_not_serve(data, home, monkeypatch):
+    """Turned round by hand: how a fit with steps too long ends up is another story on every processor."""
+    from shortlist.models.ranking.logistic import Logistic
+
+    folder, serving = home
+    real = Logistic.score_matrix
+    monkeypatch.setattr(Logistic, "score_matrix", lambda self, x: 1.0 - real(self, x))
+    made = job.train(data, front(folder), home=folder, k=5)
+    assert not made.promoted
+    assert "ndcg@5" in made.refused
     assert bundles.current(folder / "bundles").id == serving
 
 
