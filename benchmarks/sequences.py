@@ -30,13 +30,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.options import add_settings, passes_to_stderr
+from benchmarks.options import add_settings
 from shortlist.core import registry
 from shortlist.core.contracts import FitContext
 from shortlist.core.types import Array, Floats, History, Requests
 from shortlist.data.catalog import load
 from shortlist.data.dataset import Dataset
 from shortlist.data.splits import Split, Targets, split
+from shortlist.doors.cli.output import progress
 from shortlist.evaluation.board import load_board
 from shortlist.evaluation.evaluator import evaluate
 from shortlist.evaluation.stats import bootstrap_intervals
@@ -107,7 +108,8 @@ def main() -> None:
     extra |= BCE if chosen.control == "bce" else {}
     for seed in map(int, chosen.seeds.split(",")):
         for name in chosen.models.split(","):
-            run(bench, name, seed, {**settings.get(name, {}), **extra})
+            with progress(f"{chosen.data} {name} {seed}") as tell:
+                run(bench, name, seed, {**settings.get(name, {}), **extra}, FitContext(seed, 1, tell))
         if chosen.together:
             for column in ("strict", "refreshed") if chosen.refit else ("strict",):
                 fuse(bench, bench.networks[seed, column], column, seed)
@@ -133,10 +135,9 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def run(bench: Bench, name: str, seed: int, settings: dict[str, Any]) -> None:
+def run(bench: Bench, name: str, seed: int, settings: dict[str, Any], ctx: FitContext) -> None:
     """One model with one seed: strict, refreshed, and both fused with trails."""
     chosen, train = bench.chosen, bench.parts.train
-    ctx = FitContext(seed=seed, threads=1, progress=passes_to_stderr(f"{bench.data} {name} {seed}"))
     kind = registry.load(name, "retriever")
     if chosen.checkpoint:
         lasting = {key: value for key, value in settings.items() if key not in ("epochs", "max_core_seconds")}

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from benchmarks.options import add_settings, passes_to_stderr
+from benchmarks.options import add_settings
 
 
 def parsed(*words):
@@ -24,10 +24,3 @@ def test_what_is_no_setting_is_refused_before_anything_runs(wrong, capsys):
     said = capsys.readouterr().err
     assert f"'{wrong}' is no setting" in said
     assert "KEY=JSON" in said
-
-
-def test_passes_are_told_apart_from_what_is_printed(capsys):
-    passes_to_stderr("beauty sasrec 0")(3, 100)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "beauty sasrec 0: pass 3 of at most 100" in err
