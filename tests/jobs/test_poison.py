@@ -103,6 +103,7 @@ def test_a_ranker_that_is_worse_than_none_is_published_but_does_not_serve(data, 
     real = Logistic.score_matrix
     monkeypatch.setattr(Logistic, "score_matrix", lambda self, x: 1.0 - real(self, x))
     made = job.train(data, front(folder), home=folder, k=5)
+    assert made.bundle.id in published(folder)
     assert not made.promoted
     assert "ndcg@5" in made.refused
     assert bundles.current(folder / "bundles").id == serving
