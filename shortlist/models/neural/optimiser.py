@@ -1,8 +1,9 @@
 """The optimiser: AdamW for the network, row by row for embedding tables.
 
-A row that a step does not touch must stay where it is: plain Adam would go on moving it by momentum and weight decay
-would shrink it. Rows are found by their gradient; tables are never decayed.
-Cost: adam two numbers per weight, adagrad one number per row.
+A row that a step does not touch stays where it is: plain Adam would go on moving it by momentum and weight decay would
+shrink it. Rows are found by their gradient; tables are never decayed. Where that momentum is wanted, because events of
+an item are rare and each is to count for several steps, `dense_adam` hands the tables to AdamW as well.
+Cost: adam two numbers per weight, adagrad one number per row; dense_adam a pass over the tables at every step.
 """
 
 from __future__ import annotations

@@ -28,8 +28,9 @@ class Config(SequenceConfig):
     heads: int = Field(default=1, ge=1, le=64)
     """Heads per layer; must divide `factors`."""
     place_bias: bool = False
-    """Whether layers have a learned number per distance, up to `max_len`, that says how much an event that far back
-    counts. With `start = "links"` it begins as 1 / (1 + places back), and layers as means of what they read."""
+    """Whether attention has a relative position bias: a learned number per distance, up to `max_len`, that says how
+    much an event that far back counts. With `start = "links"` attention begins as a mean of the past in which an event
+    counts 1 / (1 + places back)."""
     loss: Loss = "sampled_ce"
     """Softmax over the next item and the negatives."""
 
