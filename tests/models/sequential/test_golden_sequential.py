@@ -16,7 +16,7 @@ from shortlist.evaluation.board import load_board
 from shortlist.evaluation.evaluator import evaluate
 from shortlist.models import create
 
-CTX = FitContext(seed=0, threads=2)
+CTX = FitContext(seed=0, threads=1)
 QUICK = {"batch_size": 32, "learning_rate": 0.003, "dropout": 0.3}
 """Fewer, larger steps for tests that compare; a little below the best."""
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="needs the extra 'nn'")
 
 from benchmarks import task_sets, task_tables, tasks
 
-pytestmark = [pytest.mark.golden, pytest.mark.slow, pytest.mark.real_data("ml-1m")]
+pytestmark = [pytest.mark.golden, pytest.mark.slow, pytest.mark.real_data("ml-1m"), pytest.mark.xdist_group("ages")]
 
 
 @pytest.mark.parametrize("name", ["star", "pepnet"])

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="needs the extra 'nn'")
 from benchmarks import task_sets, task_tables, tasks
 from shortlist.evaluation.metrics import auc
 
-pytestmark = [pytest.mark.golden, pytest.mark.slow]
+pytestmark = [pytest.mark.golden, pytest.mark.slow, pytest.mark.xdist_group("tasks")]
 FLOORS = {"income": 0.93, "never_married": 0.97}
 BELOW = 0.002
 """How much less than its twin with one task a head may have."""
