@@ -49,7 +49,7 @@ test: setup-dev console     ## every test but the long golden ones, two files at
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 # Tests are dealt one by one, since one of them can take a quarter of an hour; those that share fits form a group.
-golden: setup-dev           ## published and fixed numbers on real data (an hour)
+golden: setup-dev           ## published and fixed numbers on real data (an hour and a quarter)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "golden or slow" --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
 
 bench: setup-dev peers      ## timings against peers, in pairs, and the table of goals (the better part of an hour)

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers import clean_environment
+
 FILE = Path(__file__).with_suffix(".toml")
 FOLDER = Path("runs/tables")
 
@@ -90,17 +92,12 @@ def made(table: Table, folder: Path) -> bool:
     with part.open("w") as out:
         out.write(f"$ {table.command}\n")
         out.flush()
-        code = subprocess.run(table.arguments(folder), stdout=out, env=one_thread(), check=False).returncode
+        code = subprocess.run(table.arguments(folder), stdout=out, env=clean_environment(), check=False).returncode
     if code == 0:
         os.replace(part, whole)
     print(f"{table.name}: {'made' if code == 0 else 'failed'} in {(time.monotonic() - began) / 60:.0f} minutes",
           file=sys.stderr)  # fmt: skip
     return code == 0
-
-
-def one_thread() -> dict[str, str]:
-    """The environment of a bench that computes on one core, so that its CPU seconds are those of the page."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 if __name__ == "__main__":
